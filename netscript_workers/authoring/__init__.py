@@ -1,0 +1,1 @@
+"""What user code imports: decorators, contexts, results, definitions and presets."""

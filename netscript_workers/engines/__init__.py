@@ -1,0 +1,1 @@
+"""The queues: each engine is a folder that implements the same ports."""

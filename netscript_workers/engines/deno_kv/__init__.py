@@ -1,0 +1,1 @@
+"""The embedded queue: a SQLite file in the layout of Deno KV."""

@@ -1,0 +1,1 @@
+"""Start, capture, kill and reap: the one place that makes processes."""

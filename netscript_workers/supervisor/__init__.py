@@ -1,0 +1,1 @@
+"""Ordered start, reverse stop, signals and restarts."""

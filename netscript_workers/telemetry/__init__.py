@@ -1,0 +1,1 @@
+"""Logs and what else shows a running daemon from outside."""

@@ -1,0 +1,1 @@
+"""Claim, run, decide, settle: the line that every execution walks."""
