@@ -1,0 +1,1 @@
+"""The verbs of the domain as small Protocols. What stands behind them is known to `wiring` alone."""

@@ -1,0 +1,19 @@
+"""An engine: one store that serves the queue, the operator and the history."""
+
+from typing import Protocol
+
+from netscript_workers.ports.history import History
+from netscript_workers.ports.queue import Queue
+from netscript_workers.ports.queue_admin import QueueAdmin
+
+
+class Engine(Queue, QueueAdmin, History, Protocol):
+    """All three ports over one store, with a beginning and an end."""
+
+    async def open(self) -> None:
+        """Reach the store and make what is missing in it; raises `EngineUnavailableError` or `EngineFormatError`."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of every connection, file and thread. Idempotent."""
+        ...
