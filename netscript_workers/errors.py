@@ -21,13 +21,36 @@ class ConfigError(WorkersError):
 
 
 class DefinitionError(WorkersError):
-    """A job or task was defined wrongly in code (a bad id, a bad option, an impossible signature)."""
+    """A job or task was defined wrongly in code (a bad id, a bad option, an impossible signature).
+
+    `file` and `line` say where, when that is known; `hint` how to mend it, when that is not in the message.
+    """
 
     exit_status: ClassVar[int] = 78
 
+    def __init__(self, message: str, *, file: str | None = None, line: int | None = None, hint: str = "") -> None:
+        """Keep the place beside the message."""
+        super().__init__(message)
+        self.file = file
+        self.line = line
+        self.hint = hint
+
 
 class ModuleLoadError(DefinitionError):
-    """A job module could not be imported, or exports nothing to run. Carries the traceback as text."""
+    """A job module could not be imported, or exports nothing to run. `traceback` is the text, empty if there is none."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        hint: str = "",
+        traceback: str = "",
+    ) -> None:
+        """Keep the traceback beside the message."""
+        super().__init__(message, file=file, line=line, hint=hint)
+        self.traceback = traceback
 
 
 class UsageError(WorkersError):

@@ -1,1 +1,1 @@
-"""What user code imports: decorators, contexts, results, definitions and presets."""
+"""What user code imports: `@job`, the context, results, definitions, permission presets."""

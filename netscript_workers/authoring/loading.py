@@ -1,0 +1,198 @@
+"""Imports job modules by their path, and finds the handlers in them (SPEC section 6)."""
+
+import contextlib
+import hashlib
+import importlib.machinery
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Final
+
+import msgspec
+
+from netscript_workers.authoring.definition import definition_of
+from netscript_workers.authoring.handler import Handler, build_handler
+from netscript_workers.authoring.text import bounded, safe_str
+from netscript_workers.domain.ids import is_target_id, kebab
+from netscript_workers.errors import DefinitionError, ModuleLoadError
+
+PREFIX: Final = "_netscript_workers_job_"
+CONVENTIONAL_NAMES: Final = ("default", "handler")
+
+
+class HandlerRef(msgspec.Struct, frozen=True):
+    """Where a handler is found: by `attribute` in the module at `path`, or (None) by its id and the rules of SPEC section 6."""
+
+    target_id: str
+    path: str
+    attribute: str | None = None
+
+
+def load_module(path: str, root: str) -> ModuleType:
+    """Import the Python file `path`, once per process, with `root` on `sys.path` so that its siblings can be imported.
+
+    `root` goes last: a job file named `email.py` must not hide the standard library's. What the module prints while it is
+    imported goes to stderr. Raises `ModuleLoadError` with the traceback, whatever the module does (but `os._exit`); a module
+    that failed is forgotten and tried anew by the next call.
+    """
+    real = _inside(path, root)
+    name = module_name(real)
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        return loaded
+    base = str(Path(root).resolve())
+    if base not in sys.path:
+        sys.path.append(base)
+    loader = importlib.machinery.SourceFileLoader(name, real)
+    spec = importlib.util.spec_from_file_location(name, real, loader=loader)
+    if spec is None:
+        raise ModuleLoadError(f"{real} cannot be imported: it is no Python source file", file=real)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            loader.exec_module(module)
+    except KeyboardInterrupt:
+        sys.modules.pop(name, None)
+        raise
+    except BaseException as error:  # noqa: BLE001 - a module may raise anything, `SystemExit` included
+        sys.modules.pop(name, None)
+        raise _load_error(error, real) from None
+    return module
+
+
+def forget_modules(root: str) -> None:
+    """Forget every module that was imported from below `root`, so that a reload reads the files again."""
+    base = str(Path(root).resolve())
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file.startswith(base + "/"):
+            del sys.modules[name]
+    with contextlib.suppress(ValueError):
+        sys.path.remove(base)
+    importlib.invalidate_caches()
+
+
+def module_name(path: str) -> str:
+    """Return the name under which the file at the real path `path` is imported: unique to it."""
+    return f"{PREFIX}{Path(path).stem}_{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+
+
+def handlers_in(module: ModuleType, path: str) -> list[Handler]:
+    """Return the handlers of a module in order: every `@job` of its own; else `default` or `handler` under the file's stem.
+
+    A job that the module only imported from another one does not count. Raises `ModuleLoadError` when there is nothing to run,
+    `DefinitionError` when a handler cannot be used.
+    """
+    found = [
+        build_handler(function, definition.id or _stem_id(path), file=path)
+        for function, definition in _jobs_of(module)
+    ]
+    if found:
+        return found
+    for name in CONVENTIONAL_NAMES:
+        function = getattr(module, name, None)
+        if callable(function):
+            return [build_handler(function, _stem_id(path), file=path)]
+    raise ModuleLoadError(
+        f"{path} exports nothing to run",
+        file=path,
+        hint="decorate a function with @job(…), or name it `handler`; begin the file's name with _ when it is no job",
+    )
+
+
+def load_handler(ref: HandlerRef, root: str) -> Handler:
+    """Import the module of `ref` and return its handler; raises `ModuleLoadError` when there is none, or as `load_module` does."""
+    module = load_module(ref.path, root)
+    if ref.attribute is not None:
+        return named_handler(module, ref)
+    handlers = handlers_in(module, ref.path)
+    for handler in handlers:
+        if handler.target_id == ref.target_id:
+            return handler
+    if len(handlers) == 1:  # the config may give the only handler of a file another id
+        return handlers[0]._replace(target_id=ref.target_id)
+    names = ", ".join(repr(handler.target_id) for handler in handlers)
+    raise ModuleLoadError(
+        f"{ref.path} has no handler for {ref.target_id!r}, it has {names}",
+        file=ref.path,
+        hint="write the entrypoint as `path.py:function`",
+    )
+
+
+def named_handler(module: ModuleType, ref: HandlerRef) -> Handler:
+    """Return the handler under `ref.attribute` in `module`; raises `ModuleLoadError` when it is missing or cannot be called."""
+    function = getattr(module, ref.attribute or "", None)
+    if not callable(function):
+        what = "is not callable" if hasattr(module, ref.attribute or "") else "does not exist"
+        raise ModuleLoadError(
+            f"{ref.path}: {ref.attribute!r}, named by the entrypoint of {ref.target_id!r}, {what}",
+            file=ref.path,
+            hint="the part behind the colon is the name of a function in the module",
+        )
+    return build_handler(function, ref.target_id, file=ref.path)
+
+
+def _jobs_of(module: ModuleType) -> Iterator[tuple[Callable[..., Any], Any]]:
+    """Yield the module's own jobs; a job bound to two names, or wrapped by another decorator, once (its last binding)."""
+    own: dict[int, tuple[Callable[..., Any], Any]] = {}
+    for value in list(vars(module).values()):
+        definition = definition_of(value)
+        if definition is None or getattr(value, "__module__", None) != module.__name__:
+            continue
+        own[id(definition)] = (value, definition)
+    yield from own.values()
+
+
+def _stem_id(path: str) -> str:
+    stem = kebab(Path(path).stem)
+    if not is_target_id(stem):
+        raise DefinitionError(
+            f"{path}: its name gives no usable id",
+            file=path,
+            hint='name it in letters and digits, or give the job an id: @job("my-id")',
+        )
+    return stem
+
+
+def _inside(path: str, root: str) -> str:
+    real, base = Path(path).resolve(), Path(root).resolve()
+    if not real.is_relative_to(base):
+        raise ModuleLoadError(
+            f"{path} leads out of {base}, to {real}", file=path, hint="keep job modules in their directory"
+        )
+    return str(real)
+
+
+def _load_error(error: BaseException, path: str) -> ModuleLoadError:
+    frames = _from_file(error.__traceback__, path)
+    try:
+        text = bounded("".join(traceback.format_exception(type(error), error, frames)).rstrip())
+    except Exception:  # noqa: BLE001 - an exception class can break its own formatting in any way
+        text = f"{type(error).__name__}: {safe_str(error)}"
+    if isinstance(error, SystemExit):
+        reason = f"it calls sys.exit({safe_str(error)}) while it is imported"
+    else:
+        reason = f"{type(error).__name__}: {bounded(safe_str(error), 500)}"
+    return ModuleLoadError(
+        f"{path} cannot be imported: {reason}\n{text}",
+        file=path,
+        line=_line(error, frames, path),
+        traceback=text,
+    )
+
+
+def _from_file(frames: TracebackType | None, path: str) -> TracebackType | None:
+    """Drop the frames of the import machinery that come before the module's own."""
+    while frames is not None and frames.tb_frame.f_code.co_filename != path:
+        frames = frames.tb_next
+    return frames
+
+
+def _line(error: BaseException, frames: TracebackType | None, path: str) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return error.lineno
+    return frames.tb_lineno if frames else None
