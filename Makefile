@@ -42,7 +42,7 @@ format: $(FULL) ## put every file into the one format, and mend what can be mend
 lint: $(FULL) ## check format, lint rules and the layers of the package
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
-	@PYTHONPATH=. $(BIN)/lint-imports
+	@report=$$(PYTHONPATH=. $(BIN)/lint-imports) || { echo "$$report"; exit 1; }; tail -n 1 <<< "$$report"
 
 types: $(FULL) ## check types, strictly
 	@$(BIN)/pyright

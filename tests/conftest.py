@@ -1,0 +1,78 @@
+"""The rules of the house for every test: a clean environment before it, nothing left behind after it."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import leaks, services
+
+# What a developer's shell or a CI job may have set, and the settings would read.
+SETTINGS_VARIABLES = ("WORKERS_", "WORKER_", "NETSCRIPT_", "OTEL_")
+SETTINGS_NAMES = ("REDIS_URL", "DATABASE_URL", "AMQP_URL", "DENO_KV_URL", "DENO_EXECUTABLE")
+TERMINAL_NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GITHUB_ACTIONS", "NOTIFY_SOCKET")
+
+_baseline = pytest.StashKey[leaks.Ground]()
+_scratch = pytest.StashKey[Path]()
+_lost_tasks: list[str] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in list(os.environ):
+        if (
+            name.startswith(SETTINGS_VARIABLES)
+            or name.removesuffix("_FILE") in SETTINGS_NAMES + TERMINAL_NAMES
+        ):
+            del os.environ[name]
+    os.environ[leaks.MARK] = leaks.MARK_VALUE
+    config.add_cleanup(leaks.watch_event_loops(_lost_tasks.append))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The temporary directory of this run and of all programs it starts; tests must leave it as it was."""
+    directory = tmp_path_factory.mktemp("tmp")
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = tempfile.tempdir = str(directory)
+    yield directory
+    tempfile.tempdir = None
+    if before is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before
+
+
+@pytest.fixture(autouse=True)
+def _ground(request: pytest.FixtureRequest, scratch: Path) -> None:
+    """Remember what is there when the test begins, after session and module fixtures have started theirs."""
+    _lost_tasks.clear()
+    request.node.stash[_scratch] = scratch
+    request.node.stash[_baseline] = leaks.Ground.take(scratch)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that left something behind, once all its fixtures are torn down.
+
+    `@pytest.mark.leaves("thread")` allows a kind: process, thread, task, descriptor, file.
+    """
+    yield
+    before = item.stash.get(_baseline, None)
+    if before is None:
+        return
+    allowed = frozenset(kind for mark in item.iter_markers("leaves") for kind in mark.args)
+    found = leaks.wait_until_clean(before, item.stash[_scratch], allowed)
+    if _lost_tasks and "task" not in allowed:
+        found["task"] = list(_lost_tasks)
+    if found:
+        leaks.end_new_processes(before)
+        lines = [f"  {kind}: {text}" for kind, texts in found.items() for text in texts]
+        pytest.fail("the test left this behind:\n" + "\n".join(lines), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def deno() -> str:
+    """The path of a real Deno."""
+    return services.program("deno", "`make setup` installs it")
