@@ -53,7 +53,9 @@ def format_uuid7(value: int) -> str:
 
 def is_execution_id(text: str) -> bool:
     """Tell whether `text` has the form of an execution id."""
-    return re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", text) is not None
+    return (
+        re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", text) is not None
+    )
 
 
 def is_target_id(text: str) -> bool:

@@ -71,7 +71,7 @@ class Retain(msgspec.Struct, frozen=True):
     archive_ms: int
 
 
-def decide(  # noqa: PLR0913 - the whole judgement has these inputs and no more
+def decide(
     execution: Execution,
     outcome: Outcome,
     policy: RetryPolicy,

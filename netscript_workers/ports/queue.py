@@ -25,8 +25,8 @@ class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     Lanes are served in order, each up to its limit, all together up to `total`. `target_limits` says how many runs of a
     target may go on at once across all workers (`max_concurrency`); a target not named has no limit. An execution that its
-    target's limit holds back waits, and others pass it. A paused topic yields nothing. `lease_ms` is how long the claims live
-    unless renewed.
+    target's limit holds back waits, and others pass it. A paused topic yields nothing. `lease_ms` is how long
+    the claims live unless renewed.
     """
 
     worker_id: str
@@ -71,8 +71,8 @@ class Queue(Protocol):
     async def settle_many(self, settlements: Sequence[Settlement]) -> list[bool]:
         """End attempts: acknowledgement, final record, attempt record and log lines in one durable step.
 
-        Returns for each whether it was applied; False when its claim was no longer the live one (fenced off), which leaves the
-        store as it was. Wakes whoever waits for the end of an execution, and workers when work became free.
+        Returns for each whether it was applied; False when its claim was no longer the live one (fenced off),
+        which leaves the store as it was. Wakes whoever waits for the end of an execution, and workers when work became free.
         """
         ...
 
@@ -81,7 +81,8 @@ class Queue(Protocol):
         ...
 
     async def take_expired(self, worker_id: str, lease_ms: int, limit: int) -> list[Execution]:
-        """Take over running executions whose lease has run out (their worker is lost), at most `limit`, each with a new token.
+        """Take over running executions whose lease has run out (their worker is lost), at most `limit`, each
+        with a new token.
 
         The caller must settle them (their attempt is used up, cause `lost-worker`). No two workers get the same one.
         `worker_id` in the records returned names the lost worker, not the caller.
@@ -96,5 +97,5 @@ class Queue(Protocol):
         ...
 
     async def wait_for_cancels(self, claims: Sequence[Claim], timeout_ms: int) -> list[str]:
-        """Return the ids among `claims` that somebody asked to cancel: as soon as there are any, empty after `timeout_ms`."""
+        """Return the ids among `claims` that somebody asked to cancel: at once if any, empty after `timeout_ms`."""
         ...

@@ -34,7 +34,7 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """An execution that ended failed for good, or garbage from the queue (`execution` None, `raw` as it came, `id` names it)."""
+    """An execution that failed for good, or garbage from the queue (`execution` None, `raw` as it came)."""
 
     id: str
     execution: Execution | None
@@ -70,7 +70,7 @@ class QueueAdmin(Protocol):
         ...
 
     async def retry_many(self, execution_ids: Sequence[str]) -> list[bool]:
-        """Put finished executions back into the queue, attempts anew, triggered by `retry`; False for one that is not finished."""
+        """Put finished executions back, attempts anew, triggered by `retry`; False for one not finished."""
         ...
 
     async def pause(self, topic: str) -> None:

@@ -32,12 +32,15 @@ class Runner(Protocol):
         """End every process and thread of this runner, within about `grace_ms`; no run is under way any more."""
         ...
 
-    async def run(self, execution: Execution, target: Target, deadline: int, observer: RunObserver) -> Outcome:
+    async def run(
+        self, execution: Execution, target: Target, deadline: int, observer: RunObserver
+    ) -> Outcome:
         """Run one attempt to its end and say how it ended; `deadline` is ms since 1970.
 
-        Never raises for what the handler does. The caller watches the deadline and cancels this call when the attempt must end
-        (deadline, cancellation, shutdown, lost lease); the runner then tells the handler, gives it `STOP_GRACE_MS`, ends it by
-        force with all its descendants, and lets `asyncio.CancelledError` out, all within a bound.
+        Never raises for what the handler does. The caller watches the deadline and cancels this call when the
+        attempt must end (deadline, cancellation, shutdown, lost lease); the runner then tells the handler, gives it
+        `STOP_GRACE_MS`, ends it by force with all its descendants, and lets `asyncio.CancelledError` out, all
+        within a bound.
         """
         ...
 

@@ -1,1 +1,1 @@
-"""Ordered start, reverse stop, signals and restarts."""
+"""Starts the parts of a daemon in order, listens to signals, and stops the parts in reverse."""

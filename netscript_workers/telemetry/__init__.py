@@ -1,1 +1,1 @@
-"""Logs and what else shows a running daemon from outside."""
+"""What the daemon says of itself."""

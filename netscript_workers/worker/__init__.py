@@ -1,1 +1,1 @@
-"""Claim, run, decide, settle: the line that every execution walks."""
+"""The line: claim what is due for the free slots, run it, decide, settle."""

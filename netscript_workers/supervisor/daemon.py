@@ -1,0 +1,216 @@
+"""One daemon process: reach the engine, start the parts in order, act on signals, stop the parts in reverse."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from netscript_workers.errors import EngineFormatError, EngineUnavailableError
+from netscript_workers.ports.engine import Engine
+from netscript_workers.ports.runner import SlotReport
+from netscript_workers.ports.service import Service
+from netscript_workers.supervisor.signals import Signals, Word
+
+EXIT_OK: Final = 0
+EXIT_FAULT: Final = 70
+_PART_GRACE_MS: Final = 5_000
+_CLOSE_BOUND_S: Final = 10.0
+
+log = logging.getLogger("netscript_workers.daemon")
+
+
+class Line(Service, Protocol):
+    """What the daemon needs of the worker beyond being a service."""
+
+    def pause(self) -> None:
+        """Claim nothing more for now."""
+        ...
+
+    def resume(self) -> None:
+        """Claim again."""
+        ...
+
+    async def interrupt(self) -> None:
+        """End every run now."""
+        ...
+
+
+class DaemonParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a daemon is made of.
+
+    `services` start in this order, before `line`, and stop in reverse after it. `slots` tells what runs where,
+    `fault` returns when a part broke, `drained` (None without `--drain`) returns when the queue is empty. Times are ms.
+    """
+
+    engine: Engine
+    line: Line
+    services: Sequence[Service]
+    slots: Callable[[], list[SlotReport]]
+    fault: Callable[[], Coroutine[Any, Any, BaseException]]
+    drained: Callable[[], Coroutine[Any, Any, None]] | None
+    connect_timeout: int
+    shutdown_timeout: int
+    greeting: str
+
+
+class Daemon:
+    """Runs once."""
+
+    def __init__(self, parts: DaemonParts) -> None:
+        """Assemble; nothing is touched before `run`."""
+        self._parts = parts
+        self._signals = Signals()
+        self._started: list[Service] = []
+
+    async def run(self) -> int:
+        """Work until a signal, the end of a drain, or a fault; return the exit status.
+
+        Raises `EngineUnavailableError` when the engine cannot be reached within `connect_timeout`,
+        `EngineFormatError` at once when its store is not ours, and `SlotError` when a runner cannot start.
+        """
+        self._signals.install()
+        try:
+            if not await self._reach_engine():
+                return EXIT_OK
+            try:
+                return await self._work()
+            finally:
+                await asyncio.wait_for(self._parts.engine.close(), _CLOSE_BOUND_S)
+        finally:
+            self._signals.remove()
+
+    async def _work(self) -> int:
+        parts = self._parts
+        try:
+            for service in (*parts.services, parts.line):
+                await service.start()
+                self._started.append(service)
+            log.info("%s", parts.greeting)
+            status = await self._until_told()
+        except BaseException:
+            await self._stop_all(0)
+            raise
+        await self._drain()
+        return status
+
+    async def _reach_engine(self) -> bool:
+        """Open the engine, trying again within `connect_timeout`; False when told to stop meanwhile."""
+        deadline = time.monotonic() + self._parts.connect_timeout / 1000
+        delay = 0.1
+        while True:
+            try:
+                await self._parts.engine.open()
+            except EngineFormatError:
+                raise
+            except EngineUnavailableError as error:
+                if time.monotonic() + delay >= deadline:
+                    raise
+                log.warning("cannot reach the queue yet: %s; trying again", error)
+                if await self._told_to_stop_within(delay * random.uniform(0.5, 1.0)):
+                    return False
+                delay = min(delay * 2, 5.0)
+            else:
+                return True
+
+    async def _told_to_stop_within(self, seconds: float) -> bool:
+        try:
+            return await asyncio.wait_for(self._signals.words.get(), seconds) is Word.STOP
+        except TimeoutError:
+            return False
+
+    # ------------------------------------------------------------------ while it works
+
+    async def _until_told(self) -> int:
+        parts = self._parts
+        loop = asyncio.get_running_loop()
+        fault = loop.create_task(parts.fault(), name="fault watch")
+        drained = loop.create_task(parts.drained(), name="drain watch") if parts.drained else None
+        word = loop.create_task(self._signals.words.get(), name="signal watch")
+        watched: set[asyncio.Task[Any]] = {task for task in (fault, drained, word) if task is not None}
+        try:
+            while True:
+                await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+                if fault.done():
+                    return EXIT_FAULT
+                if drained is not None and drained.done():
+                    drained.result()
+                    log.info("the queue is empty; done")
+                    return EXIT_OK
+                if word.done():
+                    if word.result() is Word.STOP:
+                        return EXIT_OK
+                    self._act(word.result())
+                    watched.discard(word)
+                    word = loop.create_task(self._signals.words.get(), name="signal watch")
+                    watched.add(word)
+        finally:
+            for task in watched:
+                task.cancel()
+            await asyncio.wait(watched, timeout=5)
+
+    def _act(self, word: Word) -> None:
+        if word is Word.PAUSE:
+            log.info("paused: no new work is claimed until SIGCONT; what runs goes on")
+            self._parts.line.pause()
+        elif word is Word.RESUME:
+            log.info("resumed: claiming work again")
+            self._parts.line.resume()
+        elif word is Word.REPORT:
+            self._report_slots()
+        elif word is Word.RELOAD:
+            log.warning(
+                "SIGHUP: this version cannot reload its configuration; restart the daemon to apply changes"
+            )
+
+    def _report_slots(self) -> None:
+        slots = self._parts.slots()
+        log.info("%d slots", len(slots))
+        for slot in slots:
+            what = (
+                f"runs {slot.target} ({slot.execution_id}) for {slot.busy_ms / 1000:.1f} s"
+                if slot.execution_id
+                else "idle"
+            )
+            memory = f", {slot.memory / 1_048_576:.1f} MB" if slot.memory is not None else ""
+            log.info("slot %s, process %d: %s%s", slot.mode, slot.pid, what, memory)
+
+    # ------------------------------------------------------------------ the end
+
+    async def _drain(self) -> None:
+        """Stop all parts; a second TERM or INT meanwhile interrupts what still runs, at once."""
+        loop = asyncio.get_running_loop()
+        stopping = loop.create_task(self._stop_all(self._parts.shutdown_timeout), name="shutdown")
+        word = loop.create_task(self._signals.words.get(), name="signal watch")
+        try:
+            while not stopping.done():
+                await asyncio.wait({stopping, word}, return_when=asyncio.FIRST_COMPLETED)
+                if not word.done():
+                    continue
+                if word.result() is Word.STOP:
+                    log.warning("told to stop again: interrupting what still runs")
+                    await self._parts.line.interrupt()
+                elif word.result() is Word.REPORT:
+                    self._report_slots()
+                word = loop.create_task(self._signals.words.get(), name="signal watch")
+            stopping.result()
+        finally:
+            word.cancel()
+            await asyncio.wait({word}, timeout=5)
+
+    async def _stop_all(self, grace_ms: int) -> None:
+        started, self._started = self._started, []
+        if started:
+            log.info("stopping")
+        for service in reversed(started):
+            grace = grace_ms if service is self._parts.line else _PART_GRACE_MS
+            try:
+                await service.stop(grace)
+            except Exception:
+                # One part that cannot end in order must not keep the others from ending.
+                log.exception("%s did not stop in order", service.name)
+        if started:
+            log.info("stopped")

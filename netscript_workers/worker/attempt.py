@@ -1,0 +1,333 @@
+"""One attempt: find the target, run it, decide what its outcome means, hand the settlement over."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from netscript_workers.domain import outcome as outcomes
+from netscript_workers.domain.execution import Execution, LogLine, Progress
+from netscript_workers.domain.outcome import Cause, Kind, Outcome
+from netscript_workers.domain.retry import RetryPolicy, policy_of
+from netscript_workers.domain.settlement import Action, Retain, Settlement, decide
+from netscript_workers.domain.target import Concept, RunnerMode, Target
+from netscript_workers.errors import SlotError
+from netscript_workers.ports.clock import Clock
+from netscript_workers.ports.history import JournalEntry
+from netscript_workers.ports.runner import Runner
+
+MAX_UNWRITTEN_LINES: Final = 1_000
+STOP_BOUND_MS: Final = 10_000
+_DAY_MS: Final = 86_400_000
+_NO_RETRY: Final = RetryPolicy(max_attempts=1)
+
+log = logging.getLogger("netscript_workers.worker")
+
+
+class Stop(StrEnum):
+    """Why a run is ended before its own end."""
+
+    TIMEOUT = "timeout"
+    CANCEL = "cancel"
+    SHUTDOWN = "shutdown"
+    LOST = "lost lease"
+
+
+class Workshop(msgspec.Struct, frozen=True, kw_only=True):
+    """What every attempt of a worker needs: the targets, the runners, and where its reports and its settlement go.
+
+    `settle` takes the settlement (None for a lost lease: nothing may be written) with a last journal entry, `report` is told
+    that an attempt has something to write on its way, `ended` that its slot is free.
+    """
+
+    targets: Mapping[str, Target]
+    runners: Mapping[RunnerMode, Runner]
+    clock: Clock
+    settle: Callable[[Settlement, JournalEntry | None], None]
+    report: Callable[["Attempt"], None]
+    ended: Callable[["Attempt", Settlement | None], None]
+    nearest: Callable[[str], Sequence[str]]
+
+
+class Attempt:
+    """One attempt of one execution; also the observer of its run.
+
+    Owned by the worker's service, which starts it at most once and may stop it at any time.
+    """
+
+    __slots__ = (
+        "_bound",
+        "_deadline",
+        "_finished",
+        "_lines",
+        "_loop",
+        "_lost_lines",
+        "_progress",
+        "_task",
+        "execution",
+        "reported",
+        "started",
+        "started_at",
+        "stop_reason",
+        "target",
+        "workshop",
+    )
+
+    def __init__(self, execution: Execution, workshop: Workshop) -> None:
+        """Prepare the attempt; nothing runs yet."""
+        self.execution = execution
+        self.workshop = workshop
+        self.target = workshop.targets.get(execution.target)
+        self.stop_reason: Stop | None = None
+        self.started_at: int | None = None
+        self.started = 0.0
+        self.reported = False
+        self._finished = False
+        self._lines: deque[LogLine] | None = None
+        self._lost_lines = 0
+        self._progress: Progress | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._bound: asyncio.TimerHandle | None = None
+
+    # ------------------------------------------------------------------ the way of an attempt
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin the run in a task of its own; its end is told to `workshop.ended`."""
+        self._loop = loop
+        self.started_at = self.workshop.clock.now_ms()
+        self.started = time.perf_counter()
+        self._task = loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        refusal = self._refusal()
+        outcome = refusal if refusal is not None else await self._outcome_of_run()
+        self._finish(outcome)
+
+    def _refusal(self) -> Outcome | None:
+        """Say why this execution cannot run here at all, if so (SPEC section 14)."""
+        target, execution = self.target, self.execution
+        if target is None:
+            near = self.workshop.nearest(execution.target)
+            guess = f"; the nearest are {', '.join(near)}" if near else ""
+            return outcomes.failed(
+                f"no {execution.concept.value} has the id {execution.target!r} in this worker{guess}. "
+                "Deploy it and requeue this dead letter, or purge it.",
+                retry=False,
+            )
+        if not target.enabled:
+            return outcomes.failed(
+                f"{target.id} is disabled. Enable it and requeue this dead letter, or purge it.", retry=False
+            )
+        if target.concept is not Concept.JOB:
+            return outcomes.failed(
+                f"{target.id} is a task ({target.type}); this version runs jobs only.",
+                Cause.FAILURE,
+                retry=False,
+            )
+        return None
+
+    async def _outcome_of_run(self) -> Outcome:
+        target, loop = self.target, self._loop
+        assert target is not None  # noqa: S101 - `_refusal` has seen to it
+        assert loop is not None  # noqa: S101 - `start` has set it
+        assert self.started_at is not None  # noqa: S101 - `start` has set it
+        deadline = self.started_at + target.timeout
+        self._deadline = loop.call_later(target.timeout / 1000, self.stop, Stop.TIMEOUT)
+        try:
+            return await self.workshop.runners[target.runtime].run(self.execution, target, deadline, self)
+        except asyncio.CancelledError:
+            return self._outcome_of_stop()
+        except SlotError as error:
+            return outcomes.crashed(f"the slot could not run it: {error}", None)
+        except Exception as error:
+            # A fault of our own must not leave the execution running for ever: say it, and let the retry policy speak.
+            log.exception("a runner broke under execution %s; please report this", self.execution.id)
+            return outcomes.crashed(f"a fault inside the worker: {type(error).__name__}: {error}", None)
+        finally:
+            self._deadline.cancel()
+
+    def _outcome_of_stop(self) -> Outcome:
+        reason, target = self.stop_reason, self.target
+        if reason is Stop.TIMEOUT and target is not None:
+            return outcomes.timed_out(
+                f"still running after its timeout of {target.timeout} ms; it was stopped"
+            )
+        if reason is Stop.CANCEL:
+            return outcomes.cancelled("cancelled while it ran")
+        return outcomes.interrupted("interrupted by a shutdown of its worker and given back to the queue")
+
+    def _finish(self, outcome: Outcome) -> None:
+        if self._finished:  # abandoned before: its settlement has been written
+            return
+        self._finished = True
+        if self._bound is not None:
+            self._bound.cancel()
+        if self.stop_reason is Stop.LOST:
+            log.error(
+                "execution %s of %s lost its lease while it ran here; it was stopped and nothing of it is recorded",
+                self.execution.id,
+                self.execution.target,
+            )
+            self.workshop.ended(self, None)
+            return
+        settlement = self._settlement(outcome)
+        self._say(settlement, outcome)
+        self.workshop.settle(settlement, self._last_words())
+        self.workshop.ended(self, settlement)
+
+    def _settlement(self, outcome: Outcome) -> Settlement:
+        target = self.target
+        return decide(
+            self.execution,
+            outcome,
+            policy_of(target) if target is not None else _NO_RETRY,
+            retain_of(target),
+            self.workshop.clock.now_ms(),
+            started_at=self.started_at,
+            lines=self.take_lines(),
+        )
+
+    def _say(self, settlement: Settlement, outcome: Outcome) -> None:
+        action = settlement.action
+        if action is Action.COMPLETE and not log.isEnabledFor(logging.DEBUG):
+            return
+        level = _LEVELS[action]
+        words = {
+            Action.COMPLETE: "completed",
+            Action.CANCEL: "cancelled",
+            Action.GIVE_BACK: "given back to the queue",
+            Action.RETRY: f"failed, retry in {settlement.delay_ms} ms",
+            Action.DEAD_LETTER: "failed for good, now a dead letter",
+        }[action]
+        reason = f": {outcome.error}" if outcome.error and outcome.kind is not Kind.SUCCEEDED else ""
+        log.log(level, "%s%s", words, reason, extra={"run": self.log_fields()})
+
+    def log_fields(self) -> dict[str, object]:
+        """Return what every log line of this run carries."""
+        return {
+            "execution": self.execution.id,
+            "target": self.execution.target,
+            "attempt": self.execution.attempt,
+        }
+
+    # ------------------------------------------------------------------ ending it early
+
+    def stop(self, reason: Stop) -> None:
+        """End the run early for `reason`; the first reason counts. The runner ends the handler by force if it must."""
+        task, loop = self._task, self._loop
+        if self._finished or self.stop_reason is not None or task is None or loop is None:
+            return
+        self.stop_reason = reason
+        task.cancel()
+        self._bound = loop.call_later(STOP_BOUND_MS / 1000, self._abandon)
+
+    def give_back(self) -> None:
+        """Hand an attempt that has not started back to the queue (no attempt is used up)."""
+        self._finish(outcomes.interrupted("claimed but not started here; given back to the queue"))
+
+    def cancel_unstarted(self) -> None:
+        """End an attempt that has not started as cancelled."""
+        self._finish(outcomes.cancelled("cancelled before it ran"))
+
+    def _abandon(self) -> None:
+        log.error(
+            "execution %s of %s did not end within %d ms of being stopped (%s); it is abandoned",
+            self.execution.id,
+            self.execution.target,
+            STOP_BOUND_MS,
+            self.stop_reason,
+        )
+        self._finish(self._outcome_of_stop())
+
+    # ------------------------------------------------------------------ what the run reports (RunObserver)
+
+    def progress(self, progress: Progress) -> None:
+        """Keep the latest progress until it is written."""
+        self._progress = progress
+        self._report()
+
+    def lines(self, lines: Sequence[LogLine]) -> None:
+        """Keep the last lines until they are written, and say them in the daemon's own log."""
+        kept = self._lines
+        if kept is None:
+            kept = self._lines = deque(maxlen=MAX_UNWRITTEN_LINES)
+        self._lost_lines += max(0, len(kept) + len(lines) - MAX_UNWRITTEN_LINES)
+        kept.extend(lines)
+        run_log = _RUN_LOG
+        if run_log.isEnabledFor(logging.INFO):
+            fields = self.log_fields()
+            for line in lines:
+                level = _LINE_LEVELS.get(line.level, logging.INFO)
+                if run_log.isEnabledFor(level):
+                    run_log.log(level, "%s", line.line, extra={"run": fields, "stream": line.stream})
+        self._report()
+
+    def _report(self) -> None:
+        if not self.reported and not self._finished:
+            self.reported = True
+            self.workshop.report(self)
+
+    def take_lines(self) -> tuple[LogLine, ...]:
+        """Hand over the lines not written yet; a line says how many were lost to the bound."""
+        kept = self._lines
+        if not kept:
+            return ()
+        lines = tuple(kept)
+        kept.clear()
+        if self._lost_lines:
+            lost = LogLine(
+                lines[0].time, "log", "warning", f"[{self._lost_lines} lines before this are not kept]"
+            )
+            lines = (lost, *lines)
+            self._lost_lines = 0
+        return lines
+
+    def take_entry(self) -> JournalEntry | None:
+        """Hand over what the journal is to write now; None when there is nothing."""
+        self.reported = False
+        progress, self._progress = self._progress, None
+        lines = self.take_lines()
+        if progress is None and not lines:
+            return None
+        execution = self.execution
+        return JournalEntry(execution_id=execution.id, token=execution.token, progress=progress, lines=lines)
+
+    def _last_words(self) -> JournalEntry | None:
+        progress, self._progress = self._progress, None
+        if progress is None:
+            return None
+        execution = self.execution
+        return JournalEntry(execution_id=execution.id, token=execution.token, progress=progress)
+
+
+def retain_of(target: Target | None) -> Retain:
+    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4."""
+    if target is None:
+        return _DEFAULT_RETAIN
+    retention = target.retention
+    return Retain(retention.kv_days * _DAY_MS, retention.db_days * _DAY_MS)
+
+
+_DEFAULT_RETAIN: Final = Retain(7 * _DAY_MS, 90 * _DAY_MS)
+_RUN_LOG: Final = logging.getLogger("netscript_workers.run")
+_LINE_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}
+_LEVELS: Final = {
+    Action.COMPLETE: logging.DEBUG,
+    Action.CANCEL: logging.INFO,
+    Action.GIVE_BACK: logging.INFO,
+    Action.RETRY: logging.WARNING,
+    Action.DEAD_LETTER: logging.ERROR,
+}

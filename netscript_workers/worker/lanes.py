@@ -1,0 +1,187 @@
+"""Which topic gets the next free slot.
+
+A lane is one limit over one or several topics (`domain.pool`). The pool bounds all lanes together. Lanes are served least
+recently started first, so that none starves when the pool is smaller than what the lanes add up to.
+
+Look-ahead: while a lane's runs are short, a few executions more than it has free slots are claimed, as many as it will start
+within about `LOOK_AHEAD_MS`, so that a round trip to the engine is paid once for many runs. Long runs have no look-ahead.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import Final
+
+import msgspec
+
+from netscript_workers.domain.pool import Lane, Pool
+from netscript_workers.ports.queue import LaneDemand
+from netscript_workers.worker.attempt import Attempt
+
+LOOK_AHEAD_MS: Final = 25.0
+MAX_LOOK_AHEAD: Final = 256
+_SMOOTHING: Final = 0.2
+_LONG_MS: Final = 1_000.0
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """What to ask the engine for: at most `total` in all, `lanes` in order of whose turn it is."""
+
+    total: int
+    lanes: tuple[LaneDemand, ...]
+
+
+class _LaneState:
+    """One lane's slots in use, what it holds unstarted, and how long its runs take."""
+
+    __slots__ = ("busy", "dry", "held", "limit", "mean_ms", "topics", "turn")
+
+    def __init__(self, lane: Lane) -> None:
+        self.topics: deque[str] = deque(lane.topics)
+        self.limit = lane.limit
+        self.busy = 0
+        self.held: deque[Attempt] = deque()
+        self.turn = 0
+        self.mean_ms: float | None = None
+        self.dry = False
+
+    def look_ahead(self) -> int:
+        if self.mean_ms is None:
+            return 0
+        return min(MAX_LOOK_AHEAD, int(self.limit * LOOK_AHEAD_MS / max(self.mean_ms, 0.01)))
+
+    def wanted(self, ahead: int) -> int:
+        room = self.limit - self.busy - len(self.held)
+        if ahead == 0:
+            return max(0, room)
+        if len(self.held) > ahead // 2:  # half of the look-ahead is still there: no round trip for crumbs
+            return 0
+        return max(0, room + ahead)
+
+
+class Lanes:
+    """The books of one worker's slots. Knows no engine and no clock."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Open the books for `pool`."""
+        self._size = pool.size
+        self._lanes = [_LaneState(lane) for lane in pool.lanes]
+        self._by_topic = {topic: lane for lane in self._lanes for topic in lane.topics}
+        self._turns = count(1)
+        self._busy = 0
+        self._held = 0
+
+    @property
+    def size(self) -> int:
+        """How many attempts may run at one time."""
+        return self._size
+
+    @property
+    def busy(self) -> int:
+        """How many attempts run now."""
+        return self._busy
+
+    @property
+    def held(self) -> int:
+        """How many claimed executions wait here for their slot."""
+        return self._held
+
+    @property
+    def thirsty(self) -> bool:
+        """Tell whether some lane has a free slot and is known to be dry: only the engine's call can fill it."""
+        return self._busy + self._held < self._size and any(
+            lane.dry and lane.busy + len(lane.held) < lane.limit for lane in self._lanes
+        )
+
+    @property
+    def all_dry(self) -> bool:
+        """Tell whether nothing runs, nothing is held, and every lane was found empty since the last wake."""
+        return not self._busy and not self._held and all(lane.dry for lane in self._lanes)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Every topic served."""
+        return tuple(self._by_topic)
+
+    def demand(self) -> Demand | None:
+        """Say what to claim now; None when nothing is free or every free lane is known to be dry."""
+        pool_room = self._size - self._busy - self._held
+        asked: list[LaneDemand] = []
+        wanted_in_all = ahead_in_all = 0
+        for lane in sorted(self._lanes, key=_turn_of):
+            ahead = lane.look_ahead()
+            wanted = 0 if lane.dry else lane.wanted(ahead)
+            if wanted <= 0:
+                continue
+            asked.append(LaneDemand(tuple(lane.topics), wanted))
+            lane.topics.rotate(-1)  # topics that share a lane take turns at being asked first
+            wanted_in_all += wanted
+            ahead_in_all += ahead
+        total = min(wanted_in_all, pool_room + ahead_in_all)
+        return Demand(total, tuple(asked)) if total > 0 else None
+
+    def came_short(self, demand: Demand) -> None:
+        """Note that the engine had less than `demand`: its lanes are dry until `wake`."""
+        for lane in demand.lanes:
+            self._by_topic[lane.topics[0]].dry = True
+
+    def wake(self) -> None:
+        """Note that work may have arrived for any lane."""
+        for lane in self._lanes:
+            lane.dry = False
+
+    def hold(self, attempts: Iterable[Attempt]) -> None:
+        """Take claimed executions in, in the order they are to start within their lane."""
+        for attempt in attempts:
+            self._by_topic[attempt.execution.topic].held.append(attempt)
+            self._held += 1
+
+    def ready(self) -> Iterator[Attempt]:
+        """Yield what may start now and count its slot as busy."""
+        while self._held and self._busy < self._size:
+            lane = min(
+                (lane for lane in self._lanes if lane.held and lane.busy < lane.limit),
+                key=_turn_of,
+                default=None,
+            )
+            if lane is None:
+                return
+            lane.turn = next(self._turns)
+            lane.busy += 1
+            self._busy += 1
+            self._held -= 1
+            yield lane.held.popleft()
+
+    def release(self, topic: str, took_ms: float, *, wake: bool) -> None:
+        """Free the slot of a run that took `took_ms`; `wake` when its end may have freed work of its own topic."""
+        lane = self._by_topic[topic]
+        lane.busy -= 1
+        self._busy -= 1
+        mean = lane.mean_ms
+        lane.mean_ms = took_ms if mean is None else mean + _SMOOTHING * (took_ms - mean)
+        if wake:
+            lane.dry = False
+
+    def take_unstarted(self) -> list[Attempt]:
+        """Give up everything held, and look ahead no more until runs prove short again."""
+        taken: list[Attempt] = []
+        for lane in self._lanes:
+            if lane.held:
+                taken.extend(lane.held)
+                lane.held.clear()
+                lane.mean_ms = _LONG_MS
+        self._held = 0
+        return taken
+
+    def drop(self, attempt: Attempt) -> bool:
+        """Take one held attempt out (it was cancelled); False when it is not held."""
+        held = self._by_topic[attempt.execution.topic].held
+        if attempt not in held:
+            return False
+        held.remove(attempt)
+        self._held -= 1
+        return True
+
+
+def _turn_of(lane: _LaneState) -> int:
+    return lane.turn

@@ -1,0 +1,183 @@
+"""Keeps the claims of this worker alive, hears of cancellations, and takes over what lost workers left behind."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+
+from netscript_workers.domain import outcome as outcomes
+from netscript_workers.domain.execution import Execution
+from netscript_workers.domain.retry import RetryPolicy, policy_of
+from netscript_workers.domain.settlement import Settlement, decide
+from netscript_workers.domain.target import Target
+from netscript_workers.ports.clock import Clock
+from netscript_workers.ports.queue import Claim, Queue
+from netscript_workers.worker.attempt import Attempt, Stop, retain_of
+from netscript_workers.worker.faults import Faults, end
+from netscript_workers.worker.outage import Outages
+
+TAKE_OVER_BATCH: Final = 200
+_CANCEL_POLL_MS: Final = 250
+_CANCEL_WAIT_MS: Final = 5_000
+_NO_RETRY: Final = RetryPolicy(max_attempts=1)
+
+log = logging.getLogger("netscript_workers.worker")
+
+
+class LeaseTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """Who claims, and for how long a claim lives unless renewed (ms); it is renewed three times in that time."""
+
+    worker_id: str
+    lease_ms: int
+
+
+class Leases:
+    """Owns the claims from the moment they are made until their settlement is handed over. A `Service`."""
+
+    name = "leases"
+
+    def __init__(
+        self,
+        queue: Queue,
+        terms: LeaseTerms,
+        targets: Mapping[str, Target],
+        clock: Clock,
+        settle: Callable[[Settlement], None],
+        outages: Outages,
+        faults: Faults,
+    ) -> None:
+        """Renew through `queue`; settlements of lost executions go to `settle`."""
+        self._queue = queue
+        self._terms = terms
+        self._targets = targets
+        self._clock = clock
+        self._settle = settle
+        self._outages = outages
+        self._faults = faults
+        self._attempts: dict[str, Attempt] = {}
+        self._some = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.cancel_unstarted: Callable[[Attempt], None] = lambda _attempt: None
+
+    def hold(self, attempt: Attempt) -> None:
+        """Keep the claim of `attempt` alive from now on."""
+        if not self._attempts:
+            self._some.set()
+        self._attempts[attempt.execution.id] = attempt
+
+    def let_go(self, attempt: Attempt) -> None:
+        """Stop renewing the claim of `attempt`; a later claim of the same execution stays."""
+        if self._attempts.get(attempt.execution.id) is attempt:
+            del self._attempts[attempt.execution.id]
+            if not self._attempts:
+                self._some.clear()
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Every attempt whose claim is held here, started or not."""
+        return list(self._attempts.values())
+
+    async def start(self) -> None:
+        """Begin to renew, to listen, and to take over."""
+        if not self._tasks:
+            self._tasks = [
+                self._faults.spawn(self._renew(), "lease renewal"),
+                self._faults.spawn(self._hear_cancels(), "cancellations"),
+                self._faults.spawn(self._take_over(), "take-over of lost executions"),
+            ]
+
+    async def stop(self, grace_ms: int) -> None:
+        """End; claims still held live until their leases run out."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            await end(task, grace_ms)
+
+    def _claims(self) -> list[Claim]:
+        return [Claim(a.execution.id, a.execution.token) for a in self._attempts.values()]
+
+    async def _renew(self) -> None:
+        period = self._terms.lease_ms / 3000
+        while True:
+            await self._some.wait()
+            await asyncio.sleep(period)
+            if not self._attempts:
+                continue
+            renewal = await self._outages.outlast(
+                "renew leases", lambda: self._queue.extend_many(self._claims(), self._terms.lease_ms)
+            )
+            for execution_id in renewal.lost:
+                attempt = self._attempts.get(execution_id)
+                if attempt is not None:  # one that was settled meanwhile is no loss
+                    attempt.stop(Stop.LOST)
+
+    async def _hear_cancels(self) -> None:
+        while True:
+            await self._some.wait()
+            claims = self._claims()
+            asked = await self._outages.outlast(
+                "hear of cancellations",
+                lambda c=claims: self._queue.wait_for_cancels(c, self._cancel_patience(c)),
+            )
+            fresh = 0
+            for execution_id in asked:
+                attempt = self._attempts.get(execution_id)
+                if attempt is None or attempt.stop_reason is not None:
+                    continue
+                fresh += 1
+                if attempt.started_at is None:
+                    self.cancel_unstarted(attempt)
+                else:
+                    attempt.stop(Stop.CANCEL)
+            if asked and not fresh:  # they are on their way out: do not ask again at once
+                await asyncio.sleep(_CANCEL_POLL_MS / 1000)
+
+    def _cancel_patience(self, claims: list[Claim]) -> int:
+        # An attempt that began after the wait did is not in its list; while runs come and go, ask more often.
+        settled_down = len(claims) == len(self._attempts) and all(
+            (attempt := self._attempts.get(claim.execution_id)) is not None
+            and attempt.started_at is not None
+            and self._clock.now_ms() - attempt.started_at > _CANCEL_POLL_MS
+            for claim in claims
+        )
+        return _CANCEL_WAIT_MS if settled_down else _CANCEL_POLL_MS
+
+    async def _take_over(self) -> None:
+        period = self._terms.lease_ms / 3000
+        while True:
+            expired = await self._outages.outlast(
+                "look for lost executions",
+                lambda: self._queue.take_expired(
+                    self._terms.worker_id, self._terms.lease_ms, TAKE_OVER_BATCH
+                ),
+            )
+            for execution in expired:
+                self._bury_or_retry(execution)
+            if len(expired) < TAKE_OVER_BATCH:
+                await asyncio.sleep(period)
+
+    def _bury_or_retry(self, execution: Execution) -> None:
+        target = self._targets.get(execution.target)
+        error = (
+            f"its worker {execution.worker_id} fell silent for longer than its lease (killed, lost or frozen)"
+        )
+        log.warning(
+            "execution %s of %s: %s", execution.id, execution.target, error, extra={"run": _fields(execution)}
+        )
+        self._settle(
+            decide(
+                execution,
+                outcomes.lost(error),
+                policy_of(target)
+                if target is not None
+                else msgspec.structs.replace(_NO_RETRY, max_attempts=max(1, execution.max_attempts)),
+                retain_of(target),
+                self._clock.now_ms(),
+                started_at=execution.started_at,
+            )
+        )
+
+
+def _fields(execution: Execution) -> dict[str, object]:
+    return {"execution": execution.id, "target": execution.target, "attempt": execution.attempt}

@@ -1,0 +1,263 @@
+"""The worker: claims for free slots, starts attempts, and lets go in good order."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from netscript_workers.domain.execution import Execution
+from netscript_workers.domain.pool import Pool
+from netscript_workers.domain.settlement import Action, Settlement
+from netscript_workers.domain.target import RunnerMode, Target
+from netscript_workers.errors import EngineError
+from netscript_workers.ports.clock import Clock
+from netscript_workers.ports.queue import ClaimRequest, Queue
+from netscript_workers.ports.runner import Runner
+from netscript_workers.worker.attempt import Attempt, Stop, Workshop
+from netscript_workers.worker.faults import Faults, end
+from netscript_workers.worker.journal import Journal
+from netscript_workers.worker.lanes import Demand, Lanes
+from netscript_workers.worker.leases import Leases, LeaseTerms
+from netscript_workers.worker.outage import Outages
+from netscript_workers.worker.settler import Settler
+
+WAIT_MS: Final = 30_000
+STUCK_MS: Final = 100
+INTERRUPT_BOUND_MS: Final = 15_000
+CLAIM_BOUND_MS: Final = 10_000
+
+log = logging.getLogger("netscript_workers.worker")
+
+
+class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is made of. `terms` names it and its leases; `nearest` finds ids like an unknown one."""
+
+    queue: Queue
+    targets: Mapping[str, Target]
+    runners: Mapping[RunnerMode, Runner]
+    pool: Pool
+    terms: LeaseTerms
+    clock: Clock
+    settler: Settler
+    leases: Leases
+    journal: Journal
+    outages: Outages
+    faults: Faults
+    nearest: Callable[[str], Sequence[str]]
+
+
+class WorkerService:
+    """Claims, starts, and hands over. A `Service`."""
+
+    name = "worker"
+
+    def __init__(self, parts: WorkerParts) -> None:
+        """Assemble the line; nothing is claimed before `start`."""
+        self._parts = parts
+        self.lanes = Lanes(parts.pool)
+        self._limits = {
+            target.id: target.max_concurrency
+            for target in parts.targets.values()
+            if target.max_concurrency is not None
+        }
+        self._workshop = Workshop(
+            targets=parts.targets,
+            runners=parts.runners,
+            clock=parts.clock,
+            settle=parts.settler.put,
+            report=parts.journal.report,
+            ended=self._ended,
+            nearest=parts.nearest,
+        )
+        parts.leases.cancel_unstarted = self._cancel_unstarted
+        self._room = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._open = asyncio.Event()  # claiming is allowed
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._stuck: asyncio.TimerHandle | None = None
+        self._last_release = 0.0
+        self.retrying: set[str] = set()
+
+    # ------------------------------------------------------------------ life
+
+    async def start(self) -> None:
+        """Begin to claim."""
+        if self._task is None:
+            self._open.set()
+            self._task = self._parts.faults.spawn(self._claim_and_start(), "claim loop")
+
+    async def stop(self, grace_ms: int) -> None:
+        """Stop claiming, give back what has not started, let runs finish for `grace_ms`, then interrupt and give back."""
+        task, self._task = self._task, None
+        if task is not None:
+            await self._end_claiming(task)
+        self._give_back_unstarted()
+        if not self._quiet.is_set():
+            log.info("draining: %d runs have up to %.1f s to finish", self.lanes.busy, grace_ms / 1000)
+            try:
+                await asyncio.wait_for(self._quiet.wait(), grace_ms / 1000)
+            except TimeoutError:
+                await self.interrupt()
+
+    async def _end_claiming(self, task: asyncio.Task[None]) -> None:
+        # A claim on its way is waited for: cancelled, its executions would be ours without our knowing of them.
+        self._stopping = True
+        self._open.set()
+        self._room.set()
+        await asyncio.wait({task}, timeout=CLAIM_BOUND_MS / 1000)
+        await end(task)
+
+    async def interrupt(self) -> None:
+        """End every run now and give its execution back to the queue; bounded by what a runner needs to kill."""
+        running = [attempt for attempt in self._parts.leases.attempts if attempt.started_at is not None]
+        if running:
+            log.warning("interrupting %d runs; they go back to the queue", len(running))
+        for attempt in running:
+            attempt.stop(Stop.SHUTDOWN)
+        try:
+            await asyncio.wait_for(self._quiet.wait(), INTERRUPT_BOUND_MS / 1000)
+        except TimeoutError:
+            log.error(  # noqa: TRY400 - the traceback of a timeout says nothing
+                "%d runs could not be interrupted within %d ms; their leases will run out",
+                self.lanes.busy,
+                INTERRUPT_BOUND_MS,
+            )
+
+    def pause(self) -> None:
+        """Claim nothing until `resume`; runs go on, what has not started goes back."""
+        if self._open.is_set():
+            self._open.clear()
+            self._give_back_unstarted()
+
+    def resume(self) -> None:
+        """Claim again after `pause`."""
+        self._open.set()
+
+    @property
+    def claiming(self) -> bool:
+        """Tell whether this worker takes work now."""
+        return self._task is not None and self._open.is_set()
+
+    # ------------------------------------------------------------------ the loop
+
+    async def _claim_and_start(self) -> None:
+        while not self._stopping:
+            await self._open.wait()
+            self._room.clear()
+            demand = self.lanes.demand()
+            if demand is None:
+                await self._wait()
+                continue
+            claimed = await self._claim(demand)
+            if len(claimed) < demand.total:
+                self.lanes.came_short(demand)
+            self._take_in(claimed)
+
+    async def _claim(self, demand: Demand) -> list[Execution]:
+        terms = self._parts.terms
+        request = ClaimRequest(
+            worker_id=terms.worker_id,
+            lease_ms=terms.lease_ms,
+            total=demand.total,
+            lanes=demand.lanes,
+            target_limits=self._limits,
+        )
+        try:
+            return await self._parts.outages.outlast(
+                "claim work", lambda: self._parts.queue.claim_many(request), give_up=lambda: self._stopping
+            )
+        except EngineError as error:  # only while stopping: there is nothing more to claim for
+            log.warning("stopped claiming while the engine failed: %s", error)
+            return []
+
+    async def _wait(self) -> None:
+        """Wait for room in a lane that may hold work; where a lane with room ran dry, for the engine's call too."""
+        if not self.lanes.thirsty:
+            await self._room.wait()
+            return
+        loop = asyncio.get_running_loop()
+        call = loop.create_task(self._engine_call(), name="wait for work")
+        room = loop.create_task(self._room.wait(), name="wait for room")
+        try:
+            await asyncio.wait({call, room}, return_when=asyncio.FIRST_COMPLETED)
+            if call.done():
+                call.result()
+                self.lanes.wake()
+        finally:
+            for task in (call, room):
+                task.cancel()
+            await asyncio.wait({call, room}, timeout=5)
+
+    async def _engine_call(self) -> None:
+        await self._parts.outages.outlast(
+            "wait for work", lambda: self._parts.queue.wait_for_work(self.lanes.topics, WAIT_MS)
+        )
+
+    def _take_in(self, claimed: list[Execution]) -> None:
+        if not claimed:
+            return
+        attempts = [Attempt(execution, self._workshop) for execution in claimed]
+        hold = self._parts.leases.hold
+        for attempt in attempts:
+            hold(attempt)
+        if self.retrying:
+            self.retrying.difference_update(execution.id for execution in claimed)
+        self._quiet.clear()
+        self.lanes.hold(attempts)
+        if self._stopping or not self._open.is_set():
+            self._give_back_unstarted()
+            return
+        self._start_ready()
+
+    def _start_ready(self) -> None:
+        loop = asyncio.get_running_loop()
+        for attempt in self.lanes.ready():
+            attempt.start(loop)
+        if self.lanes.held and self._stuck is None:
+            self._last_release = time.perf_counter()
+            self._stuck = loop.call_later(STUCK_MS / 1000, self._give_back_if_stuck)
+
+    def _give_back_if_stuck(self) -> None:
+        """Return a look-ahead that a long run holds up, so that another worker's free slot can have it."""
+        self._stuck = None
+        if not self.lanes.held:
+            return
+        still_ms = (time.perf_counter() - self._last_release) * 1000
+        if still_ms >= STUCK_MS:
+            self._give_back_unstarted()
+            return
+        loop = asyncio.get_running_loop()
+        self._stuck = loop.call_later((STUCK_MS - still_ms) / 1000, self._give_back_if_stuck)
+
+    # ------------------------------------------------------------------ ends of attempts
+
+    def _ended(self, attempt: Attempt, settlement: Settlement | None) -> None:
+        self._parts.leases.let_go(attempt)
+        execution = attempt.execution
+        if settlement is not None and settlement.action is Action.RETRY:
+            self.retrying.add(execution.id)
+        if attempt.started_at is not None:
+            now = time.perf_counter()
+            self._last_release = now
+            self.lanes.release(
+                execution.topic, (now - attempt.started) * 1000, wake=execution.target in self._limits
+            )
+            if self.lanes.held:
+                self._start_ready()
+            if not self._room.is_set():
+                self._room.set()
+        if not self.lanes.busy and not self.lanes.held:
+            self._quiet.set()
+
+    def _give_back_unstarted(self) -> None:
+        for attempt in self.lanes.take_unstarted():
+            attempt.give_back()
+
+    def _cancel_unstarted(self, attempt: Attempt) -> None:
+        if self.lanes.drop(attempt):
+            attempt.cancel_unstarted()

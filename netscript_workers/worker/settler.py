@@ -1,0 +1,118 @@
+"""Writes settlements in batches: while one batch is on its way to the engine the next one gathers, with no timer."""
+
+import asyncio
+import logging
+from typing import Final
+
+from netscript_workers.domain.settlement import Settlement
+from netscript_workers.errors import EngineError
+from netscript_workers.ports.history import History, JournalEntry
+from netscript_workers.ports.queue import Queue
+from netscript_workers.worker.faults import Faults, end
+from netscript_workers.worker.outage import Outages
+
+MAX_BATCH: Final = 512
+
+log = logging.getLogger("netscript_workers.worker")
+
+
+class Settler:
+    """Owns every settlement from the end of its attempt until the engine has it. A `Service`."""
+
+    name = "settler"
+
+    def __init__(self, queue: Queue, history: History, outages: Outages, faults: Faults) -> None:
+        """Write to `queue`; last journal entries go to `history` first."""
+        self._queue = queue
+        self._history = history
+        self._outages = outages
+        self._faults = faults
+        self._pending: list[Settlement] = []
+        self._entries: list[JournalEntry] = []
+        self._in_flight = 0
+        self._work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._giving_up = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def unsettled(self) -> int:
+        """How many settlements the engine does not have yet."""
+        return len(self._pending) + self._in_flight
+
+    def put(self, settlement: Settlement, entry: JournalEntry | None = None) -> None:
+        """Take a settlement; never waits."""
+        self._pending.append(settlement)
+        if entry is not None:
+            self._entries.append(entry)
+        if not self._work.is_set():
+            self._work.set()
+            self._idle.clear()
+
+    async def start(self) -> None:
+        """Begin to write."""
+        if self._task is None:
+            self._task = self._faults.spawn(self._write(), self.name)
+
+    async def stop(self, grace_ms: int) -> None:
+        """Write what is left, for at most `grace_ms`; what the engine does not take then is named and left to its lease."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        try:
+            await asyncio.wait_for(self._idle.wait(), grace_ms / 1000)
+        except TimeoutError:
+            left = self.unsettled
+            log.error(  # noqa: TRY400 - the traceback of a timeout says nothing
+                "%d settlements could not be written before the end; their executions run again when their leases expire",
+                left,
+            )
+        self._giving_up = True
+        await end(task)
+
+    async def _write(self) -> None:
+        while True:
+            await self._work.wait()
+            batch, self._pending = self._pending[:MAX_BATCH], self._pending[MAX_BATCH:]
+            entries, self._entries = self._entries, []
+            self._in_flight = len(batch)
+            if entries:
+                await self._outages.outlast("record progress", lambda e=entries: self._history.record_many(e))
+            applied = await self._settle(batch)
+            self._in_flight = 0
+            for settlement, ok in zip(batch, applied, strict=True):
+                if not ok:
+                    log.warning(
+                        "execution %s had been taken over by another worker; its %s here is not recorded",
+                        settlement.execution_id,
+                        settlement.action.value,
+                    )
+            if not self._pending:
+                self._work.clear()
+                self._idle.set()
+
+    async def _settle(self, batch: list[Settlement]) -> list[bool]:
+        try:
+            return await self._settle_or_split(batch)
+        except EngineError as error:
+            log.error(  # noqa: TRY400 - the message is whole
+                "%d settlements are given up: %s; their executions run again when their leases expire",
+                len(batch),
+                error,
+            )
+            return [True] * len(batch)
+
+    async def _settle_or_split(self, batch: list[Settlement]) -> list[bool]:
+        try:
+            return await self._outages.outlast(
+                "settle executions", lambda: self._queue.settle_many(batch), give_up=lambda: self._giving_up
+            )
+        except EngineError:
+            raise
+        except Exception:
+            # A fault of our own in one settlement must not hold up the others: find it, say it, leave it to its lease.
+            if len(batch) == 1:
+                log.exception("execution %s cannot be settled; please report this", batch[0].execution_id)
+                return [True]
+            return [ok for one in batch for ok in await self._settle_or_split([one])]
