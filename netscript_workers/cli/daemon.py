@@ -1,0 +1,99 @@
+"""`workers combined` and `workers worker`: the daemon."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netscript_workers.cli import options
+
+if TYPE_CHECKING:
+    from netscript_workers.config import LoadOptions
+
+_Drain = Annotated[bool, typer.Option("--drain", help="Exit 0 once the queue is empty.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command(
+        "combined",
+        rich_help_panel=options.RUNNING,
+        epilog=options.examples(
+            "workers combined",
+            "workers combined --config /etc/netscript-workers/config.toml --concurrency 8",
+            "workers combined --drain",
+        ),
+    )(combined)
+    app.command(
+        "worker",
+        rich_help_panel=options.RUNNING,
+        epilog=options.examples(
+            "workers worker", "workers worker --topic mail --topic reports --runtime subprocess"
+        ),
+    )(worker)
+
+
+def combined(
+    config: options.Config = None,
+    concurrency: options.Concurrency = None,
+    runtime: options.Runtime = None,
+    provider: options.Provider = None,
+    topic: options.Topics = None,
+    drain: _Drain = False,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
+) -> None:
+    """Run everything in one process: for one server, or for development.
+
+    SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue.
+    """
+    loaded = options.load_options(
+        config,
+        concurrency=concurrency,
+        runtime=runtime,
+        provider=provider,
+        topics=topic,
+        log_level=log_level,
+        log_format=log_format,
+    )
+    raise typer.Exit(_run(loaded, "combined", drain))
+
+
+def worker(
+    config: options.Config = None,
+    concurrency: options.Concurrency = None,
+    runtime: options.Runtime = None,
+    provider: options.Provider = None,
+    topic: options.Topics = None,
+    drain: _Drain = False,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
+) -> None:
+    """Run a worker alone: it claims and runs, and schedules nothing.
+
+    SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue.
+    """
+    loaded = options.load_options(
+        config,
+        concurrency=concurrency,
+        runtime=runtime,
+        provider=provider,
+        topics=topic,
+        log_level=log_level,
+        log_format=log_format,
+    )
+    raise typer.Exit(_run(loaded, "worker", drain))
+
+
+def _run(loaded: "LoadOptions", role: str, drain: bool) -> int:
+    from netscript_workers import wiring
+
+    project = wiring.load_project(loaded)
+    daemon = wiring.build_daemon(project, role=role, drain=drain)
+    if sys.platform == "win32":
+        import asyncio
+
+        return asyncio.run(daemon.run())
+    import uvloop
+
+    return uvloop.run(daemon.run())
