@@ -28,7 +28,9 @@ class DefinitionError(WorkersError):
 
     exit_status: ClassVar[int] = 78
 
-    def __init__(self, message: str, *, file: str | None = None, line: int | None = None, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, file: str | None = None, line: int | None = None, hint: str = ""
+    ) -> None:
         """Keep the place beside the message."""
         super().__init__(message)
         self.file = file
@@ -37,7 +39,7 @@ class DefinitionError(WorkersError):
 
 
 class ModuleLoadError(DefinitionError):
-    """A job module could not be imported, or exports nothing to run. `traceback` is the text, empty if there is none."""
+    """A job module could not be imported, or exports nothing to run. `traceback` may be empty."""
 
     def __init__(
         self,

@@ -24,7 +24,8 @@ def split_entrypoint(entrypoint: str) -> tuple[str, str | None]:
 def confine(entrypoint: str, root: Path | str) -> ConfinedPath:
     """Return the absolute real path of `entrypoint` inside `root`; it exists (a file or a directory).
 
-    Raises `ConfinementError` for an absolute path, one with `..`, a URL, a link out of `root`, or nothing there.
+    Raises `ConfinementError` for an absolute path, one with `..`, a URL, a link out of `root`, or nothing
+    there.
     """
     if not entrypoint.strip() or "\0" in entrypoint:
         raise ConfinementError(f"the entrypoint {entrypoint!r} is no path")

@@ -22,8 +22,8 @@ class UndecodablePayloadError(PayloadError):
 class JobContext:
     """One attempt, as its handler sees it.
 
-    Made by the runner for each attempt; valid only while the handler runs. Cheap: nothing is decoded before it is asked for.
-    `deadline` is ms since 1970; `max_attempts` counts the first one.
+    Made by the runner for each attempt; valid only while the handler runs. Cheap: nothing is decoded before
+    it is asked for. `deadline` is ms since 1970; `max_attempts` counts the first one.
     """
 
     __slots__ = ("_cancelled", "_execution", "_log", "_observer", "_payload", "deadline", "max_attempts")
@@ -76,7 +76,7 @@ class JobContext:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """The payload as plain JSON values, whatever the handler's second parameter says. Decoded once, yours to change."""
+        """The payload as plain JSON values, whatever the second parameter says. Decoded once, yours to change."""
         if self._payload is None:
             try:
                 self._payload = _decode_object(self._execution.payload)
@@ -93,7 +93,7 @@ class JobContext:
 
     @property
     def cancelled(self) -> bool:
-        """True once this attempt must end: cancelled, past its deadline, or the daemon shuts down. A plain function asks this."""
+        """True once this attempt must end (cancelled, past its deadline, shutdown). A plain function asks this."""
         return self._cancelled
 
     def mark_cancelled(self) -> None:
@@ -105,7 +105,7 @@ class JobContext:
         return max(0, self.deadline - time.time_ns() // 1_000_000)
 
     def report_progress(self, percent: float, message: str | None = None) -> None:
-        """Say how far the run is: `percent` from 0 to 100, else `ValueError`. Never waits; the latest report counts."""
+        """Say how far the run is: `percent` from 0 to 100, else `ValueError`. Never waits; the latest counts."""
         if not isinstance(percent, (int, float)) or not 0 <= percent <= 100:  # noqa: PLR2004 - per cent
             raise ValueError(f"report_progress takes a percent from 0 to 100, not {safe_repr(percent)}")
         if message is not None:

@@ -15,8 +15,9 @@ UNRESOLVED: Final = Unresolved()
 class JobDefinition(NamedTuple):
     """One `@job`. `id` None (of `define_job_handler`) means: the file's stem names it.
 
-    `options` holds checked values for the fields of `Declaration`; `annotation` that of the payload parameter, if it
-    could be read already where the function was defined (its class may be local to a function, a test say).
+    `options` holds checked values for the fields of `Declaration`; `annotation` that of the payload
+    parameter, if it could be read already where the function was defined (its class may be local to a
+    function, a test say).
     """
 
     id: str | None

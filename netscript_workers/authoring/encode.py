@@ -1,4 +1,4 @@
-"""From a handler's returned value to JSON, or a complaint that names the type and the path of what has no JSON form."""
+"""From a returned value to JSON, or a complaint that names the type and path of what has no JSON form."""
 
 import dataclasses
 import math
@@ -15,10 +15,10 @@ class UnencodableResultError(TypeError):
 
 
 def encode_result(value: Any) -> bytes:
-    """Return `value` as JSON; raises `UnencodableResultError` naming the path and type of the part that has none.
+    """Return `value` as JSON; `UnencodableResultError` names the path and type of the part that has none.
 
-    Beside JSON's own types: dataclasses, Structs, pydantic models, datetimes, UUIDs, Decimals, enums, bytes (base64) and sets.
-    NaN and infinity have no JSON form.
+    Beside JSON's own types: dataclasses, Structs, pydantic models, datetimes, UUIDs, Decimals, enums, bytes
+    (base64) and sets. NaN and infinity have no JSON form.
     """
     if value is None:
         return b"null"
@@ -37,7 +37,7 @@ def _hook(value: Any) -> Any:
     dump = getattr(value, "model_dump", None)
     if callable(dump):
         return dump(mode="json")
-    serializer = getattr(type(value), "__pydantic_serializer__", None)
+    serializer: Any = getattr(cast("Any", type(value)), "__pydantic_serializer__", None)
     if serializer is not None:
         return serializer.to_python(value, mode="json")
     raise NotImplementedError(f"object of type {_type_name(value)}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from netscript_workers.authoring.definition import UNRESOLVED, definition_of
-from netscript_workers.authoring.payload import Decoder, payload_decoder
+from netscript_workers.authoring.payload import USABLE, Decoder, payload_decoder
 from netscript_workers.domain.target import Concept, Declaration, Source
 from netscript_workers.errors import DefinitionError
 
@@ -14,8 +14,8 @@ from netscript_workers.errors import DefinitionError
 class Handler(NamedTuple):
     """A job's function, ready to run; built once, used for every attempt.
 
-    `decode` is None when the function takes the context only. `declaration` holds what the decorator says; `annotation` is
-    the payload's type (None without one).
+    `decode` is None when the function takes the context only. `declaration` holds what the decorator says;
+    `annotation` is the payload's type (None without one).
     """
 
     target_id: str
@@ -27,9 +27,10 @@ class Handler(NamedTuple):
 
 
 def build_handler(function: Callable[..., Any], target_id: str, *, file: str | None = None) -> Handler:
-    """Make the handler of `function` under `target_id`; raises `DefinitionError` for an impossible signature or annotation.
+    """Make the handler of `function` under `target_id`.
 
-    `file` is where a function without `@job` stands.
+    Raises `DefinitionError` for an impossible signature or annotation. `file` is where a function without
+    `@job` stands.
     """
     definition = definition_of(function)
     line = definition.line if definition else _line_of(function)
@@ -50,7 +51,7 @@ def build_handler(function: Callable[..., Any], target_id: str, *, file: str | N
                 f"job {target_id!r}: the payload cannot become {_name(annotation)}: {error}",
                 file=where,
                 line=line,
-                hint="annotate the second parameter with a pydantic model, dataclass, TypedDict, msgspec Struct or dict",
+                hint=f"annotate the second parameter with {USABLE}",
             ) from None
     return Handler(
         target_id=target_id,
@@ -70,7 +71,7 @@ def build_handler(function: Callable[..., Any], target_id: str, *, file: str | N
 
 
 def payload_annotation(function: Callable[..., Any], local_names: dict[str, Any] | None = None) -> Any:
-    """Return the annotation of the second parameter, a string resolved; None without one; raises `NameError`."""
+    """Return the annotation of the second parameter, strings resolved; None without one; raises `NameError`."""
     parameters = _positional(function)
     if len(parameters) < 2:  # noqa: PLR2004 - the context, the payload
         return None

@@ -1,4 +1,7 @@
-"""Runs one handler once and says how it ended, whatever it does. The hot path of every mode: nothing is looked up per run."""
+"""Runs one handler once and says how it ended, whatever it does.
+
+The hot path of every mode: nothing is looked up per run.
+"""
 
 import asyncio
 import inspect
@@ -14,16 +17,16 @@ from netscript_workers.domain.outcome import Cause, Outcome, failed, succeeded
 
 
 async def invoke_async(handler: Handler, ctx: JobContext) -> Outcome:
-    """Run `handler` on the running event loop and return its outcome; a plain function runs right here and blocks the loop.
+    """Run `handler` on the running event loop; a plain function runs right here and blocks the loop.
 
-    Lets `asyncio.CancelledError` out when this task is being cancelled. One that the handler raised by itself is an exception.
+    Lets `asyncio.CancelledError` out when this task is being cancelled. One that the handler raised by itself
+    is an exception.
     """
     try:
         decode = handler.decode
-        if decode is None:
-            value = handler.function(ctx)
-        else:
-            value = handler.function(ctx, decode(ctx._execution.payload))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        value = (
+            handler.function(ctx) if decode is None else handler.function(ctx, decode(ctx.execution.payload))
+        )
         if handler.is_async or inspect.isawaitable(value):
             value = await value
     except asyncio.CancelledError as error:
@@ -42,10 +45,9 @@ def invoke_sync(handler: Handler, ctx: JobContext) -> Outcome:
     """Run a plain function in this thread and return its outcome; lets `asyncio.CancelledError` out."""
     try:
         decode = handler.decode
-        if decode is None:
-            value = handler.function(ctx)
-        else:
-            value = handler.function(ctx, decode(ctx._execution.payload))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        value = (
+            handler.function(ctx) if decode is None else handler.function(ctx, decode(ctx.execution.payload))
+        )
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - as above
@@ -53,7 +55,7 @@ def invoke_sync(handler: Handler, ctx: JobContext) -> Outcome:
     if inspect.iscoroutine(value):
         value.close()
         return failed(
-            f"job {handler.target_id!r} returned a coroutine from a plain function: make it `async def`, or await in it",
+            f"job {handler.target_id!r} is a plain function, yet returned a coroutine: make it `async def`",
             retry=False,
         )
     return _returned(value)

@@ -16,11 +16,12 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def job(id: str, **options: Unpack[JobOptions]) -> Callable[[_Function], _Function]:
-    """Make a plain or async function of `(ctx)` or `(ctx, payload)` the job `id`, with the options of a job in the config.
+    """Make a function of `(ctx)` or `(ctx, payload)`, plain or async, the job `id`, with a config job's options.
 
-    Returns the function itself: it can be called and tested as before. Raises `DefinitionError` naming every bad option.
+    Returns the function itself: it can be called and tested as before. Raises `DefinitionError` naming every
+    bad option.
     """
-    frame = sys._getframe(1)  # noqa: SLF001 - where the job stands, for messages
+    frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - where the job stands, for messages
     file, line = frame.f_code.co_filename, frame.f_lineno
     if callable(id):
         raise DefinitionError(
@@ -30,7 +31,7 @@ def job(id: str, **options: Unpack[JobOptions]) -> Callable[[_Function], _Functi
     values = checked_options(options, JOB_CHECKS, f"@job({checked!r})", file, line)
 
     def mark(function: _Function) -> _Function:
-        return _marked(function, checked, values, frame=sys._getframe(1), line=line)  # noqa: SLF001 - as above
+        return _marked(function, checked, values, frame=sys._getframe(1), line=line)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - as above
 
     return mark
 
@@ -41,8 +42,11 @@ def define_job_handler(
     id: str | None = None,
     **options: Unpack[JobOptions],
 ) -> _Function:
-    """Do what `@job` does, as a call: `handler = define_job_handler(run)`; without an id the file's stem names the job."""
-    frame = sys._getframe(1)  # noqa: SLF001 - as above
+    """Make `function` a job, as `@job` does; returns it.
+
+    Without an id the file's stem in kebab-case names the job.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - as above
     file, line = frame.f_code.co_filename, frame.f_lineno
     checked = None if id is None else checked_id(id, "define_job_handler", file, line)
     values = checked_options(options, JOB_CHECKS, "define_job_handler", file, line)
@@ -58,7 +62,8 @@ def _marked(
             f"@job ({file}:{line}) decorates a function, not {safe_repr(function)}", file=file, line=line
         )
     annotation: Any = UNRESOLVED
-    # A name that is not there yet, or a signature that cannot be read, is looked at again (and reported) when the job is loaded.
+    # A name that is not there yet, or a signature that cannot be read, is looked at again (and reported) when
+    # the job is loaded.
     with contextlib.suppress(Exception):
         annotation = payload_annotation(function, frame.f_locals)
     try:

@@ -24,7 +24,7 @@ CONVENTIONAL_NAMES: Final = ("default", "handler")
 
 
 class HandlerRef(msgspec.Struct, frozen=True):
-    """Where a handler is found: by `attribute` in the module at `path`, or (None) by its id and the rules of SPEC section 6."""
+    """Where a handler is: `attribute` of the module at `path`, or (None) found by its id and SPEC section 6."""
 
     target_id: str
     path: str
@@ -32,11 +32,11 @@ class HandlerRef(msgspec.Struct, frozen=True):
 
 
 def load_module(path: str, root: str) -> ModuleType:
-    """Import the Python file `path`, once per process, with `root` on `sys.path` so that its siblings can be imported.
+    """Import the Python file `path`, once per process, with `root` on `sys.path` for its siblings.
 
-    `root` goes last: a job file named `email.py` must not hide the standard library's. What the module prints while it is
-    imported goes to stderr. Raises `ModuleLoadError` with the traceback, whatever the module does (but `os._exit`); a module
-    that failed is forgotten and tried anew by the next call.
+    `root` goes last: a job file named `email.py` must not hide the standard library's. What the module prints
+    while it is imported goes to stderr. Raises `ModuleLoadError` with the traceback, whatever the module does
+    (but `os._exit`); a module that failed is forgotten and tried anew by the next call.
     """
     real = _inside(path, root)
     name = module_name(real)
@@ -82,10 +82,10 @@ def module_name(path: str) -> str:
 
 
 def handlers_in(module: ModuleType, path: str) -> list[Handler]:
-    """Return the handlers of a module in order: every `@job` of its own; else `default` or `handler` under the file's stem.
+    """Return a module's handlers in order: every `@job` of its own; else `default` or `handler`.
 
-    A job that the module only imported from another one does not count. Raises `ModuleLoadError` when there is nothing to run,
-    `DefinitionError` when a handler cannot be used.
+    A job that the module only imported from another one does not count. Raises `ModuleLoadError` when there
+    is nothing to run, `DefinitionError` when a handler cannot be used.
     """
     found = [
         build_handler(function, definition.id or _stem_id(path), file=path)
@@ -100,12 +100,12 @@ def handlers_in(module: ModuleType, path: str) -> list[Handler]:
     raise ModuleLoadError(
         f"{path} exports nothing to run",
         file=path,
-        hint="decorate a function with @job(…), or name it `handler`; begin the file's name with _ when it is no job",
+        hint="decorate a function with @job(…), or name it `handler`; begin the file's name with _ if it is no job",
     )
 
 
 def load_handler(ref: HandlerRef, root: str) -> Handler:
-    """Import the module of `ref` and return its handler; raises `ModuleLoadError` when there is none, or as `load_module` does."""
+    """Import the module of `ref` and return its handler; raises `ModuleLoadError` when there is none."""
     module = load_module(ref.path, root)
     if ref.attribute is not None:
         return named_handler(module, ref)
@@ -124,7 +124,7 @@ def load_handler(ref: HandlerRef, root: str) -> Handler:
 
 
 def named_handler(module: ModuleType, ref: HandlerRef) -> Handler:
-    """Return the handler under `ref.attribute` in `module`; raises `ModuleLoadError` when it is missing or cannot be called."""
+    """Return the handler under `ref.attribute`; `ModuleLoadError` when it is missing or cannot be called."""
     function = getattr(module, ref.attribute or "", None)
     if not callable(function):
         what = "is not callable" if hasattr(module, ref.attribute or "") else "does not exist"
@@ -137,7 +137,7 @@ def named_handler(module: ModuleType, ref: HandlerRef) -> Handler:
 
 
 def _jobs_of(module: ModuleType) -> Iterator[tuple[Callable[..., Any], Any]]:
-    """Yield the module's own jobs; a job bound to two names, or wrapped by another decorator, once (its last binding)."""
+    """Yield the module's own jobs; one bound to two names, or wrapped again, once (its last binding)."""
     own: dict[int, tuple[Callable[..., Any], Any]] = {}
     for value in list(vars(module).values()):
         definition = definition_of(value)

@@ -1,4 +1,4 @@
-"""The options of `@job` and `define_task`, checked: each value becomes what `Declaration` holds, or a complaint."""
+"""The options of `@job` and `define_task`, checked: a value becomes what `Declaration` holds."""
 
 import difflib
 import re
@@ -8,10 +8,11 @@ from typing import Any, Final, TypedDict, cast
 
 import msgspec
 
+from netscript_workers.authoring.permissions import OptionError, as_permissions
 from netscript_workers.authoring.text import safe_repr
 from netscript_workers.domain.duration import parse_duration
 from netscript_workers.domain.ids import is_target_id
-from netscript_workers.domain.permissions import PRESETS, Permissions
+from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.size import parse_size
 from netscript_workers.domain.target import (
     MAX_PRIORITY,
@@ -23,14 +24,12 @@ from netscript_workers.domain.target import (
 )
 from netscript_workers.errors import DefinitionError
 
-_GRANTS: Final = ("net", "read", "write", "env", "run")
-_KEYS_OF_PERMISSIONS: Final = (*_GRANTS, "ffi", "import")
-
 
 class JobOptions(TypedDict, total=False):
     """What `@job` takes beside the id; the keys of a job in the config file, see the reference in the README.
 
-    Durations (`timeout`, `retry_delay`) are ms, or strings such as `"30s"`. `priority` is 0 to 100, higher first.
+    Durations (`timeout`, `retry_delay`) are ms, or strings such as `"30s"`. `priority` is 0 to 100, higher
+    first.
     """
 
     name: str
@@ -57,7 +56,7 @@ class JobOptions(TypedDict, total=False):
 def checked_options(
     options: Mapping[str, Any], checks: Mapping[str, Callable[[Any], Any]], what: str, file: str, line: int
 ) -> dict[str, Any]:
-    """Return `options` with each value checked; None means unset. Raises `DefinitionError` naming every bad one."""
+    """Return `options` checked; None means unset. Raises `DefinitionError` naming every bad one."""
     values: dict[str, Any] = {}
     complaints: list[str] = []
     for name, value in options.items():
@@ -71,7 +70,8 @@ def checked_options(
             try:
                 values[key] = check(value)
             except ValueError as error:
-                complaints.append(f"{name}: {error}")
+                text = str(error)
+                complaints.append(name + text if text.startswith(".") else f"{name} {text}")
     if complaints:
         raise DefinitionError(f"{what} ({file}:{line}): " + "; ".join(complaints), file=file, line=line)
     return values
@@ -89,75 +89,31 @@ def checked_id(value: object, what: str, file: str, line: int) -> str:
     )
 
 
-def as_permissions(value: object) -> Permissions:
-    """Read permissions from an object, a mapping or the name of a preset; else `ValueError`."""
-    if isinstance(value, Permissions):
-        return value
-    if isinstance(value, str):
-        preset = PRESETS.get(value.replace("-", "_"))
-        if preset is None:
-            raise ValueError(f"there is no preset {value!r}; there are {', '.join(PRESETS)}")
-        return preset
-    if not isinstance(value, Mapping):
-        raise ValueError(f"permissions are a mapping or a preset's name, not {safe_repr(value)}")
-    fields: dict[str, Any] = {}
-    for name, grant in cast("Mapping[str, Any]", value).items():
-        key = "import" if name == "import_" else name
-        if key not in _KEYS_OF_PERMISSIONS:
-            near = difflib.get_close_matches(str(key), _KEYS_OF_PERMISSIONS, n=1)
-            raise ValueError(
-                f"there is no permission {key!r}; did you mean {near[0]!r}?"
-                if near
-                else f"there is no permission {key!r}; there are {', '.join(_KEYS_OF_PERMISSIONS)}"
-            )
-        if grant is not None:
-            fields["import_" if key == "import" else key] = _grant(key, grant)
-    return Permissions(**fields)
-
-
-def _grant(key: str, value: object) -> bool | tuple[str, ...]:
-    if isinstance(value, bool) and key != "import":
-        return value
-    if key == "ffi":
-        raise ValueError(f"ffi is true or false, not {safe_repr(value)}")
-    if isinstance(value, (list, tuple)):
-        names = cast("list[Any]", value)
-        for name in names:
-            if not isinstance(name, str) or not name or re.search(r"[,\n\r\0]", name):
-                raise ValueError(
-                    f"{key}: {safe_repr(name)} cannot be granted; a name is a string without comma or line break"
-                )
-        return tuple(cast("list[str]", names))
-    raise ValueError(
-        f"{key} is {'a list' if key == 'import' else 'true, false or a list'}, not {safe_repr(value)}"
-    )
-
-
 def text(value: object) -> str:
     """Check for a string."""
     if not isinstance(value, str):
-        raise ValueError(f"must be a string, not {safe_repr(value)}")
+        raise OptionError(f"must be a string, not {safe_repr(value)}")
     return value
 
 
 def filled_text(value: object) -> str:
     """Check for a string that says something."""
     if not text(value).strip():
-        raise ValueError("must not be empty")
+        raise OptionError("must not be empty")
     return text(value)
 
 
 def topic(value: object) -> str:
     """Check for a topic's name."""
     if not isinstance(value, str) or not is_target_id(value):
-        raise ValueError(f"{safe_repr(value)} is no topic; topics are kebab-case, like ids")
+        raise OptionError(f"must be kebab-case, like an id, not {safe_repr(value)}")
     return value
 
 
 def flag(value: object) -> bool:
     """Check for true or false."""
     if not isinstance(value, bool):
-        raise ValueError(f"must be True or False, not {safe_repr(value)}")
+        raise OptionError(f"must be True or False, not {safe_repr(value)}")
     return value
 
 
@@ -173,7 +129,7 @@ def whole(low: int, high: int | None = None) -> Callable[[object], int]:
         ):
             return value
         span = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise ValueError(f"must be a whole number, {span}, not {safe_repr(value)}")
+        raise OptionError(f"must be a whole number, {span}, not {safe_repr(value)}")
 
     return check
 
@@ -184,7 +140,7 @@ def duration(low: int) -> Callable[[object], int]:
     def check(value: object) -> int:
         found = parse_duration(value)
         if found < low:
-            raise ValueError(f"must be at least {low} ms, not {safe_repr(value)}")
+            raise OptionError(f"must be at least {low} ms, not {safe_repr(value)}")
         return found
 
     return check
@@ -199,16 +155,19 @@ def one_of(kind: type[StrEnum]) -> Callable[[object], StrEnum]:
         except ValueError:
             near = difflib.get_close_matches(str(value), list(kind), n=1)
             meant = f"; did you mean {str(near[0])!r}?" if near else ""
-            raise ValueError(f"must be one of {', '.join(kind)}, not {safe_repr(value)}{meant}") from None
+            raise OptionError(f"must be one of {', '.join(kind)}, not {safe_repr(value)}{meant}") from None
 
     return check
 
 
 def texts(value: object) -> tuple[str, ...]:
     """Check for a list of strings."""
-    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in cast("list[Any]", value)):
-        return tuple(cast("list[str]", value))
-    raise ValueError(f"must be a list of strings, not {safe_repr(value)}")
+    if isinstance(value, (list, tuple)):
+        items = cast("list[Any] | tuple[Any, ...]", value)
+        if all(isinstance(item, str) for item in items):
+            return tuple(items)
+        raise OptionError(f"must be a list of strings, not {safe_repr(items)}")
+    raise OptionError(f"must be a list of strings, not {safe_repr(value)}")
 
 
 def text_map(value: object) -> Mapping[str, str]:
@@ -217,19 +176,20 @@ def text_map(value: object) -> Mapping[str, str]:
         items = dict(cast("Mapping[Any, Any]", value))
         if all(isinstance(key, str) and isinstance(item, str) for key, item in items.items()):
             return items
-    raise ValueError(f"must be a mapping of strings to strings, not {safe_repr(value)}")
+        raise OptionError(f"must be a mapping of strings to strings, not {safe_repr(items)}")
+    raise OptionError(f"must be a mapping of strings to strings, not {safe_repr(value)}")
 
 
 def metadata(value: object) -> Mapping[str, Any]:
     """Check for a mapping with string keys that has a JSON form."""
     if not isinstance(value, Mapping):
-        raise ValueError(f"must be a mapping, not {safe_repr(value)}")
+        raise OptionError(f"must be a mapping, not {safe_repr(value)}")
     try:
         return msgspec.json.decode(
             msgspec.json.encode(dict(cast("Mapping[Any, Any]", value))), type=dict[str, Any]
         )
     except (TypeError, ValueError) as error:
-        raise ValueError(f"has no JSON form: {error}") from None
+        raise OptionError(f"has no JSON form: {error}") from None
 
 
 def limits(value: object) -> Limits:
@@ -256,16 +216,16 @@ def retention(value: object) -> Retention:
 
 def _struct_fields(value: object, parts: Mapping[str, Callable[[object], int]]) -> dict[str, int]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"must be a mapping, not {safe_repr(value)}")
+        raise OptionError(f"must be a mapping, not {safe_repr(value)}")
     fields: dict[str, int] = {}
     for name, part in cast("Mapping[str, Any]", value).items():
         key = _snake(str(name))
         if key not in parts:
-            raise ValueError(f"has no key {name!r}; the keys are {', '.join(parts)}")
+            raise OptionError(f"has no key {name!r}; the keys are {', '.join(parts)}")
         try:
             fields[key] = parts[key](part)
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+            raise OptionError(f".{name} {error}") from None
     return fields
 
 

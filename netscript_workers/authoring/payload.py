@@ -1,12 +1,13 @@
 """From a payload's JSON to what the handler's second parameter asks for, or a refusal that names each field.
 
-msgspec does the work. pydantic is used only for a type that is pydantic's, so a slot that needs none never loads it.
+msgspec does the work. pydantic is used only for a type that is pydantic's, so a slot that needs none never
+loads it.
 """
 
 import dataclasses
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -21,6 +22,7 @@ _NO_OBJECT: Final = frozenset(
     {int, str, float, bool, bytes, list, tuple, set, frozenset, bytearray, type(None), complex}
 )
 _MAX_REASONS: Final = 50
+USABLE: Final = "a pydantic model, dataclass, TypedDict, msgspec Struct or dict"
 
 
 class PayloadRefusedError(PayloadError):
@@ -28,7 +30,7 @@ class PayloadRefusedError(PayloadError):
 
 
 def payload_decoder(annotation: Any) -> Decoder:
-    """Build the decoder for `annotation`; raises `TypeError` saying why when a JSON object cannot become that.
+    """Build the decoder for `annotation`; `TypeError` says why when a JSON object cannot become that.
 
     The decoder raises `PayloadRefusedError` naming every field that does not fit.
     """
@@ -42,9 +44,10 @@ def payload_decoder(annotation: Any) -> Decoder:
 
 
 def _pydantic_validator(annotation: Any) -> Any:
-    # Only a class of pydantic's own has these (models, pydantic dataclasses); asking does not import pydantic.
+    # Only a class of pydantic's own has these (models, pydantic dataclasses); asking does not import
+    # pydantic.
     if isinstance(annotation, type) and hasattr(annotation, "__pydantic_validator__"):
-        return annotation.__pydantic_validator__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+        return annotation.__pydantic_validator__  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return None
 
 
@@ -75,7 +78,7 @@ def _msgspec_decoder(annotation: Any) -> Decoder:
             raise TypeError(str(error)) from None
         return _pydantic_decoder(annotation, fallback)
     if not _takes_objects(annotation):
-        raise TypeError("use a pydantic model, dataclass, TypedDict, msgspec Struct or dict")
+        raise TypeError(f"use {USABLE}")
     decode_json = decoder.decode
 
     def decode(raw: bytes) -> Any:
@@ -97,7 +100,7 @@ def _takes_objects(annotation: Any) -> bool:
 
 
 def _type_adapter(annotation: Any) -> Any:
-    """Return pydantic's validator for a type msgspec cannot do (a union of models), if user code has pydantic loaded."""
+    """Return pydantic's validator for what msgspec cannot do (a union of models), if pydantic is loaded."""
     import sys
 
     if "pydantic" not in sys.modules:
@@ -139,18 +142,18 @@ def refusal(annotation: Any, reasons: list[tuple[str, str]]) -> PayloadRefusedEr
 
 
 def _misfits(kind: Any, value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yield (path, reason) for each part of `value` that does not fit `kind`; msgspec alone stops at the first."""
+    """Yield (path, reason) for each part of `value` that does not fit; msgspec alone stops at the first."""
     fields = _fields_of(kind)
     if fields is not None and isinstance(value, dict):
-        yield from _misfits_in_fields(kind, fields, typing.cast("dict[str, Any]", value), path)
+        yield from _misfits_in_fields(kind, fields, cast("dict[str, Any]", value), path)
         return
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is list and isinstance(value, list):
-        for index, item in enumerate(typing.cast("list[Any]", value)):
+        for index, item in enumerate(cast("list[Any]", value)):
             yield from _misfits(arguments[0], item, f"{path}[{index}]")
         return
     if origin is dict and isinstance(value, dict) and arguments[0] is str:
-        for key, item in typing.cast("dict[str, Any]", value).items():
+        for key, item in cast("dict[str, Any]", value).items():
             yield from _misfits(arguments[1], item, _join(path, key))
         return
     try:
@@ -184,6 +187,7 @@ def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]] | None:
     """Return {name in JSON: (type, required)} of a Struct, dataclass or TypedDict; None for anything else."""
     if not isinstance(kind, type):
         return None
+    kind = cast("type[Any]", kind)
     if issubclass(kind, msgspec.Struct):
         if kind.__struct_config__.array_like or kind.__struct_config__.tag is not None:
             return None
@@ -200,7 +204,7 @@ def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]] | None:
                 if f.init
             }
         if typing.is_typeddict(kind):
-            required: frozenset[str] = kind.__required_keys__  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+            required: frozenset[str] = kind.__required_keys__
             return {name: (hint, name in required) for name, hint in typing.get_type_hints(kind).items()}
     except NameError:
         return None

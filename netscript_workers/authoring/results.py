@@ -3,8 +3,8 @@
 from typing import Any
 
 
-class Abort(Exception):
-    """Raise it in a handler to fail the execution for good: no further attempt, whatever `max_retries` says."""
+class Abort(Exception):  # noqa: N818 - the contract's name
+    """Raise it in a handler to fail the execution for good, whatever `max_retries` says."""
 
 
 class Success:
@@ -39,7 +39,7 @@ def success(data: Any = None) -> Success:
 
 
 def failure(error: str | BaseException, data: Any = None, retry: bool = True) -> Failure:  # noqa: FBT001, FBT002 - SPEC's signature
-    """Say that the run failed with `error`; `data` is kept as the result. `retry` False ends the execution at once."""
+    """Say that the run failed with `error`; `data` is kept as the result. `retry` False: for good."""
     text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     return Failure(text, data, retry=retry)
 

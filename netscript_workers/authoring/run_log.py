@@ -14,7 +14,8 @@ _MAX_LINE_CHARS: Final = 16_384
 class RunLog:
     """Writes log lines: `log.info("charged %s", order, amount=12)` becomes `charged A-1 amount=12`.
 
-    Positional arguments fill the message as in Python's logging, keywords follow as `key=value`. Never raises for what it is given.
+    Positional arguments fill the message as in Python's logging, keywords follow as `key=value`. Never raises
+    for what it is given.
     """
 
     __slots__ = ("_observer",)

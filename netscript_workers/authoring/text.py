@@ -1,4 +1,4 @@
-"""Text that comes from user code, made safe to keep: whatever it is, it can be encoded, and it has a bound."""
+"""Text that comes from user code, made safe to keep: it can be encoded, and it has a bound."""
 
 import traceback
 from types import TracebackType
@@ -43,7 +43,7 @@ def safe_repr(value: object) -> str:
 
 
 def traceback_text(error: BaseException) -> str:
-    """Return the traceback of `error` as Python prints it, without the frames of this package that led to the handler."""
+    """Return the traceback of `error` without the frames of this package that led to the handler."""
     try:
         lines = traceback.format_exception(type(error), error, _without_own_frames(error.__traceback__))
         text = "".join(lines).rstrip()
