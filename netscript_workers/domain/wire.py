@@ -1,7 +1,6 @@
 """The shapes on the wire (SPEC section 15): the only place where snake_case becomes camelCase."""
 
 import base64
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from netscript_workers.domain.execution import Enqueued, Execution, LogLine
 from netscript_workers.domain.target import Concept, Target
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netscript_workers.ports.queue_admin import DeadLetter, TopicDepth, WorkerInfo
 
 
@@ -122,7 +123,10 @@ def status(
 
 
 def definition(target: Target) -> dict[str, Any]:
-    """Build one entry of `workers jobs --json` or `workers tasks --json`; a job has `runtime`, a task `type` and its program's fields."""
+    """Build one entry of `workers jobs --json` or `workers tasks --json`.
+
+    A job has `runtime` beside the shared fields, a task `type` and the fields of its program.
+    """
     limits = target.limits
     shared: dict[str, Any] = {
         "id": target.id,
