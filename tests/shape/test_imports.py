@@ -65,7 +65,10 @@ def look():
 importlib.import_module("netscript_workers")
 for name in names:
     before = look()
-    importlib.import_module(name)
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        effects.append(f"{{name}}: cannot be imported: {{error!r}}")
     after = look()
     changed = [kind for kind in after if before[kind] != after[kind]]
     effects += [f"{{name}}: {{kind}}: {{before[kind]}} -> {{after[kind]}}" for kind in changed]
