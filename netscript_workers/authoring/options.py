@@ -24,6 +24,8 @@ from netscript_workers.domain.target import (
 )
 from netscript_workers.errors import DefinitionError
 
+OptionCheck = Callable[[Any], Any]
+
 
 class JobOptions(TypedDict, total=False):
     """What `@job` takes beside the id; the keys of a job in the config file, see the reference in the README.
@@ -54,7 +56,7 @@ class JobOptions(TypedDict, total=False):
 
 
 def checked_options(
-    options: Mapping[str, Any], checks: Mapping[str, Callable[[Any], Any]], what: str, file: str, line: int
+    options: Mapping[str, Any], checks: Mapping[str, OptionCheck], what: str, file: str, line: int
 ) -> dict[str, Any]:
     """Return `options` checked; None means unset. Raises `DefinitionError` naming every bad one."""
     values: dict[str, Any] = {}
@@ -233,7 +235,7 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: "_" + found[1].lower(), name)
 
 
-JOB_CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
+JOB_CHECKS: Final[dict[str, OptionCheck]] = {
     "name": text,
     "topic": topic,
     "description": text,
