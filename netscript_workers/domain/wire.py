@@ -12,7 +12,7 @@ from netscript_workers.domain.target import Concept, Target
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netscript_workers.ports.queue_admin import DeadLetter, TopicDepth, WorkerInfo
+    from netscript_workers.domain.overview import DeadLetter, TopicDepth, WorkerInfo
 
 
 def iso(time_ms: int | None) -> str | None:

@@ -81,10 +81,9 @@ class Queue(Protocol):
         ...
 
     async def take_expired(self, worker_id: str, lease_ms: int, limit: int) -> list[Execution]:
-        """Take over running executions whose lease has run out (their worker is lost), at most `limit`, each
-        with a new token.
+        """Take over at most `limit` running executions whose lease has run out (their worker is lost).
 
-        The caller must settle them (their attempt is used up, cause `lost-worker`). No two workers get the same one.
+        Each comes with a new token. The caller must settle them (their attempt is used up, cause `lost-worker`). No two workers get the same one.
         `worker_id` in the records returned names the lost worker, not the caller.
         """
         ...

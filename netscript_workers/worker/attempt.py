@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
@@ -11,7 +10,7 @@ from typing import Final
 import msgspec
 
 from netscript_workers.domain import outcome as outcomes
-from netscript_workers.domain.execution import Execution, LogLine, Progress
+from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Cause, Kind, Outcome
 from netscript_workers.domain.retry import RetryPolicy, policy_of
 from netscript_workers.domain.settlement import Action, Retain, Settlement, decide
@@ -20,8 +19,8 @@ from netscript_workers.errors import SlotError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.history import JournalEntry
 from netscript_workers.ports.runner import Runner
+from netscript_workers.worker.reports import RunReports
 
-MAX_UNWRITTEN_LINES: Final = 1_000
 STOP_BOUND_MS: Final = 10_000
 _DAY_MS: Final = 86_400_000
 _NO_RETRY: Final = RetryPolicy(max_attempts=1)
@@ -54,7 +53,7 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     nearest: Callable[[str], Sequence[str]]
 
 
-class Attempt:
+class Attempt(RunReports):
     """One attempt of one execution; also the observer of its run.
 
     Owned by the worker's service, which starts it at most once and may stop it at any time.
@@ -64,13 +63,8 @@ class Attempt:
         "_bound",
         "_deadline",
         "_finished",
-        "_lines",
         "_loop",
-        "_lost_lines",
-        "_progress",
         "_task",
-        "execution",
-        "reported",
         "started",
         "started_at",
         "stop_reason",
@@ -80,17 +74,13 @@ class Attempt:
 
     def __init__(self, execution: Execution, workshop: Workshop) -> None:
         """Prepare the attempt; nothing runs yet."""
-        self.execution = execution
+        super().__init__(execution)
         self.workshop = workshop
         self.target = workshop.targets.get(execution.target)
         self.stop_reason: Stop | None = None
         self.started_at: int | None = None
         self.started = 0.0
-        self.reported = False
         self._finished = False
-        self._lines: deque[LogLine] | None = None
-        self._lost_lines = 0
-        self._progress: Progress | None = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -179,7 +169,7 @@ class Attempt:
             return
         settlement = self._settlement(outcome)
         self._say(settlement, outcome)
-        self.workshop.settle(settlement, self._last_words())
+        self.workshop.settle(settlement, self.last_words())
         self.workshop.ended(self, settlement)
 
     def _settlement(self, outcome: Outcome) -> Settlement:
@@ -209,13 +199,10 @@ class Attempt:
         reason = f": {outcome.error}" if outcome.error and outcome.kind is not Kind.SUCCEEDED else ""
         log.log(level, "%s%s", words, reason, extra={"run": self.log_fields()})
 
-    def log_fields(self) -> dict[str, object]:
-        """Return what every log line of this run carries."""
-        return {
-            "execution": self.execution.id,
-            "target": self.execution.target,
-            "attempt": self.execution.attempt,
-        }
+    def _report(self) -> None:
+        if not self.reported and not self._finished:
+            self.reported = True
+            self.workshop.report(self)
 
     # ------------------------------------------------------------------ ending it early
 
@@ -246,66 +233,6 @@ class Attempt:
         )
         self._finish(self._outcome_of_stop())
 
-    # ------------------------------------------------------------------ what the run reports (RunObserver)
-
-    def progress(self, progress: Progress) -> None:
-        """Keep the latest progress until it is written."""
-        self._progress = progress
-        self._report()
-
-    def lines(self, lines: Sequence[LogLine]) -> None:
-        """Keep the last lines until they are written, and say them in the daemon's own log."""
-        kept = self._lines
-        if kept is None:
-            kept = self._lines = deque(maxlen=MAX_UNWRITTEN_LINES)
-        self._lost_lines += max(0, len(kept) + len(lines) - MAX_UNWRITTEN_LINES)
-        kept.extend(lines)
-        run_log = _RUN_LOG
-        if run_log.isEnabledFor(logging.INFO):
-            fields = self.log_fields()
-            for line in lines:
-                level = _LINE_LEVELS.get(line.level, logging.INFO)
-                if run_log.isEnabledFor(level):
-                    run_log.log(level, "%s", line.line, extra={"run": fields, "stream": line.stream})
-        self._report()
-
-    def _report(self) -> None:
-        if not self.reported and not self._finished:
-            self.reported = True
-            self.workshop.report(self)
-
-    def take_lines(self) -> tuple[LogLine, ...]:
-        """Hand over the lines not written yet; a line says how many were lost to the bound."""
-        kept = self._lines
-        if not kept:
-            return ()
-        lines = tuple(kept)
-        kept.clear()
-        if self._lost_lines:
-            lost = LogLine(
-                lines[0].time, "log", "warning", f"[{self._lost_lines} lines before this are not kept]"
-            )
-            lines = (lost, *lines)
-            self._lost_lines = 0
-        return lines
-
-    def take_entry(self) -> JournalEntry | None:
-        """Hand over what the journal is to write now; None when there is nothing."""
-        self.reported = False
-        progress, self._progress = self._progress, None
-        lines = self.take_lines()
-        if progress is None and not lines:
-            return None
-        execution = self.execution
-        return JournalEntry(execution_id=execution.id, token=execution.token, progress=progress, lines=lines)
-
-    def _last_words(self) -> JournalEntry | None:
-        progress, self._progress = self._progress, None
-        if progress is None:
-            return None
-        execution = self.execution
-        return JournalEntry(execution_id=execution.id, token=execution.token, progress=progress)
-
 
 def retain_of(target: Target | None) -> Retain:
     """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4."""
@@ -316,14 +243,6 @@ def retain_of(target: Target | None) -> Retain:
 
 
 _DEFAULT_RETAIN: Final = Retain(7 * _DAY_MS, 90 * _DAY_MS)
-_RUN_LOG: Final = logging.getLogger("netscript_workers.run")
-_LINE_LEVELS: Final = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "critical": logging.CRITICAL,
-}
 _LEVELS: Final = {
     Action.COMPLETE: logging.DEBUG,
     Action.CANCEL: logging.INFO,

@@ -1,0 +1,40 @@
+"""What stands where: the counts of a topic, a worker's word of itself, a dead letter."""
+
+import msgspec
+
+from netscript_workers.domain.execution import Execution
+
+
+class TopicDepth(msgspec.Struct, frozen=True, kw_only=True):
+    """How much stands in one topic. `oldest_age_ms` is the age of the oldest `queued` one, None when there is none."""
+
+    topic: str
+    pending: int
+    queued: int
+    running: int
+    paused: bool
+    oldest_age_ms: int | None
+
+
+class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker process says of itself. Times are ms since 1970."""
+
+    id: str
+    host: str
+    pid: int
+    role: str
+    topics: tuple[str, ...]
+    slots_total: int
+    slots_busy: int
+    started_at: int
+    last_seen_at: int
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution that failed for good, or garbage from the queue (`execution` None, `raw` as it came)."""
+
+    id: str
+    execution: Execution | None
+    reason: str
+    failed_at: int
+    raw: bytes | None = None

@@ -1,0 +1,46 @@
+"""Settings to objects: the only room that knows the concrete classes (ARCHITECTURE, the rooms).
+
+Names are handed on when first asked for: a client needs the engine and the project, not the worker.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from netscript_workers.wiring.daemon import build_daemon
+    from netscript_workers.wiring.engine import engine_for, open_engine
+    from netscript_workers.wiring.once import run_once
+    from netscript_workers.wiring.project import Project, load_project, scan_catalog
+    from netscript_workers.wiring.worker import assemble_worker, runners_for
+
+__all__ = [
+    "Project",
+    "assemble_worker",
+    "build_daemon",
+    "engine_for",
+    "load_project",
+    "open_engine",
+    "run_once",
+    "runners_for",
+    "scan_catalog",
+]
+
+_HOMES: Final = {
+    "Project": "project",
+    "assemble_worker": "worker",
+    "build_daemon": "daemon",
+    "engine_for": "engine",
+    "load_project": "project",
+    "open_engine": "engine",
+    "run_once": "once",
+    "runners_for": "worker",
+    "scan_catalog": "project",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{home}"), name)

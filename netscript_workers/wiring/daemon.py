@@ -1,0 +1,114 @@
+"""The daemon of `workers combined` and `workers worker`."""
+
+import logging
+import time
+from functools import partial
+from typing import Final
+
+from netscript_workers import config
+from netscript_workers.domain.pool import Pool
+from netscript_workers.domain.problem import Severity
+from netscript_workers.errors import ConfigError
+from netscript_workers.retention import Sweeper
+from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
+from netscript_workers.telemetry import logs
+from netscript_workers.wiring.engine import engine_for
+from netscript_workers.wiring.project import Project, told
+from netscript_workers.wiring.worker import assemble_worker, describe_worker, runners_for, worker_name
+from netscript_workers.worker.drain import drained
+from netscript_workers.worker.leases import LeaseTerms
+from netscript_workers.worker.presence import Presence
+
+log = logging.getLogger("netscript_workers.daemon")
+
+
+class ConfiguredDaemon:
+    """A daemon with its log set up and its project told of; `run` may be awaited once."""
+
+    def __init__(self, project: Project, *, role: str, drain: bool) -> None:
+        """Take what `build_daemon` has checked."""
+        self._project = project
+        self._role = role
+        self._drain = drain
+
+    async def run(self) -> int:
+        """Work until told to stop and return the exit status; raises as `Daemon.run` does."""
+        settings = self._project.settings
+        handler = logs.set_up(settings.log.level.value, settings.log.format.value)
+        try:
+            if not settings.enabled:
+                log.info(
+                    "enabled = false: this daemon has nothing to do and ends. Set it to true to run work."
+                )
+                return EXIT_OK
+            self._say_problems()
+            return await self._assembled().run()
+        finally:
+            logs.take_down(handler)
+
+    def _say_problems(self) -> None:
+        for problem in self._project.problems:
+            level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
+            log.log(level, "%s", told(problem))
+
+    def _assembled(self) -> Daemon:
+        project, settings = self._project, self._project.settings
+        pool = pool_of(project)
+        engine = engine_for(settings)
+        name = worker_name(project.options.environ)
+        assembly = assemble_worker(
+            engine,
+            project.catalog,
+            runners_for(settings, project.catalog),
+            pool,
+            LeaseTerms(worker_id=name, lease_ms=settings.lease),
+        )
+        describe = partial(describe_worker, assembly, name, self._role, time.time_ns() // 1_000_000)
+        presence = Presence(engine, describe, assembly.outages, assembly.faults)
+        return Daemon(
+            DaemonParts(
+                engine=engine,
+                line=assembly.worker,
+                services=(*assembly.services, presence, Sweeper(engine)),
+                slots=assembly.slots,
+                fault=assembly.faults.wait,
+                drained=partial(drained, assembly.worker, assembly.settler, engine, assembly.outages)
+                if self._drain
+                else None,
+                connect_timeout=settings.connect_timeout,
+                shutdown_timeout=settings.shutdown_timeout,
+                greeting=_greeting(project, pool, name),
+            )
+        )
+
+
+def build_daemon(project: Project, *, role: str, drain: bool = False) -> ConfiguredDaemon:
+    """Return the daemon of `project`; `role` is what `status` shows.
+
+    Raises `ConfigError` (78) when the configuration needs what this version cannot do: nothing is accepted and ignored.
+    """
+    if project.settings.enabled:
+        missing = [
+            problem
+            for problem in config.unavailable(project.settings, project.targets)
+            if problem.code in config.REFUSED_BY_DAEMON
+        ]
+        if missing:
+            lines = "\n".join(f"  {told(problem)}" for problem in missing)
+            raise ConfigError(f"this version cannot do what the configuration asks for:\n{lines}")
+    return ConfiguredDaemon(project, role=role, drain=drain)
+
+
+def pool_of(project: Project) -> Pool:
+    """Apply the pool-size rule to `project` (SPEC section 4)."""
+    return config.pool_for(project.loaded, project.settings, project.targets)
+
+
+_NOTHING: Final = "no job yet; `workers add job NAME` makes one"
+
+
+def _greeting(project: Project, pool: Pool, name: str) -> str:
+    jobs = sum(1 for target in project.targets.values() if target.enabled)
+    lanes = ", ".join(f"{'+'.join(lane.topics)} ({lane.limit})" for lane in pool.lanes)
+    what = f"{jobs} job{'s' if jobs != 1 else ''}" if jobs else _NOTHING
+    return f"worker {name} is up: {what}; {pool.size} slots; topics {lanes}; runtime {project.settings.runtime.value}"

@@ -1,0 +1,39 @@
+"""The engine that the settings choose."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from netscript_workers import config
+from netscript_workers.errors import ConfigError
+
+if TYPE_CHECKING:
+    from netscript_workers.ports.engine import Engine
+
+
+def engine_for(settings: config.Settings) -> "Engine":
+    """Return the engine that `settings` choose, not yet opened; raises `ConfigError` for one this version has not."""
+    provider = config.resolve_provider(settings).provider
+    if provider is config.Provider.MEMORY:
+        from netscript_workers.engines.memory import MemoryEngine
+
+        return MemoryEngine()
+    if provider is config.Provider.DENO_KV:
+        from netscript_workers.engines.deno_kv import DenoKvEngine
+
+        return DenoKvEngine(settings.connections.deno_kv_path, settings.queue_name)
+    raise ConfigError(
+        f"the queue provider {provider.value} is not available in this version. "
+        'Set queue_provider = "deno-kv", or unset the URL that chose it.'
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_engine(settings: config.Settings) -> AsyncIterator["Engine"]:
+    """Open the engine of `settings` for the time of a `with`; raises as `Engine.open` does."""
+    engine = engine_for(settings)
+    await engine.open()
+    try:
+        yield engine
+    finally:
+        await engine.close()

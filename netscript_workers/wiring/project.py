@@ -1,0 +1,68 @@
+"""A project: its settings and its targets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from netscript_workers import config
+from netscript_workers.catalog import Catalog, CatalogSources, scan
+from netscript_workers.domain.problem import Problem, Severity
+from netscript_workers.domain.target import Target
+from netscript_workers.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Project:
+    """A loaded configuration with its targets. `problems` are those of both."""
+
+    options: config.LoadOptions
+    loaded: config.Loaded
+    settings: config.Settings
+    catalog: Catalog
+    problems: tuple[Problem, ...]
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """Return the targets by id."""
+        return self.catalog.targets
+
+
+def load_project(options: config.LoadOptions) -> Project:
+    """Load the configuration and import the job modules; raises `ConfigError` naming every error of the configuration.
+
+    Modules that fail to import are among `problems` and do not stop the rest (SPEC section 6).
+    """
+    loaded = config.load(options)
+    settings = loaded.settings
+    if settings is None:
+        raise ConfigError(refusal("the configuration cannot be used", loaded.problems))
+    catalog = scan_catalog(settings)
+    return Project(options, loaded, settings, catalog, (*loaded.problems, *catalog.problems))
+
+
+def scan_catalog(settings: config.Settings) -> Catalog:
+    """Find the targets that `settings` name."""
+    return scan(
+        CatalogSources(
+            jobs_dir=settings.jobs_dir,
+            tasks_dir=settings.tasks_dir,
+            declarations=settings.declarations(),
+            default_runtime=settings.runtime,
+            runtime_by_topic=settings.runtime_by_topic(),
+            retention_by_topic=settings.retention_by_topic(),
+        )
+    )
+
+
+def refusal(what: str, problems: Sequence[Problem]) -> str:
+    """Write `what` and the errors among `problems`, one a line, and where to see them all."""
+    lines = [f"  {told(problem)}" for problem in problems if problem.severity is Severity.ERROR]
+    return "\n".join([f"{what}:", *lines, "See them all, with hints: workers validate"])
+
+
+def told(problem: Problem) -> str:
+    """Write one problem on one line."""
+    place = problem.file or ""
+    if problem.line is not None:
+        place += f":{problem.line}"
+    key = f"{problem.path}: " if problem.path else ""
+    return f"{place + ': ' if place else ''}{problem.code} {key}{problem.message}"
