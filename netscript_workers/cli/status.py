@@ -23,11 +23,11 @@ def register(app: typer.Typer) -> None:
 
 def status(json: options.Json = False, config: options.Config = None) -> None:
     """Show the depth of each topic, the workers and the number of dead letters."""
-    from netscript_workers import wiring
+    from netscript_workers import config as configuration
 
     settings = session.settings_of(options.load_options(config))
     depths, workers, dead = session.with_engine(settings, _look)
-    provider = wiring.provider_of(settings)
+    provider = configuration.resolve_provider(settings).provider.value
     if json:
         render.data_json(wire.status(provider, settings.queue_name, depths, workers, dead))
         return

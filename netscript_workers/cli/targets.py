@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from netscript_workers.cli import options, render, session
+from netscript_workers.cli import options, render
 from netscript_workers.domain import wire
 from netscript_workers.domain.target import Concept, Target
 
@@ -40,7 +40,7 @@ def _print(concept: Concept, json: bool, config: Path | None) -> None:
         key=lambda each: each.id,
     )
     for problem in project.catalog.problems:
-        render.note(session.told(problem))
+        render.note(wiring.told(problem))
     if json:
         render.data_json([wire.definition(each) for each in found])
         return
