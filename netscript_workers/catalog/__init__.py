@@ -1,1 +1,7 @@
-"""Targets by id: found in job and task directories, in the config and in the runtime directory."""
+"""Targets by id: what the modules of a project and its configuration define, laid over one another."""
+
+from netscript_workers.catalog.scanning import scan
+from netscript_workers.catalog.sources import CatalogSources
+from netscript_workers.catalog.targets import Catalog
+
+__all__ = ["Catalog", "CatalogSources", "scan"]
