@@ -1,0 +1,289 @@
+"""The main of a slot's process: takes runs off its socket, one at a time, and answers each.
+
+Everything runs on the main thread, handlers included, and no second thread is ever started here, so that a handler may fork.
+A plain function learns of a cancellation when it asks `ctx.cancelled` (which looks at the socket), an async one has its task
+cancelled. What does neither is killed from outside.
+
+Run as a program (`python -m netscript_workers.runners.child FD warm|once`) it serves where forking is unsafe: the first message
+on the socket FD is then the `Setup`, and handlers are imported when first needed.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import threading
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final
+
+from netscript_workers.authoring.context import JobContext
+from netscript_workers.authoring.handler import Handler
+from netscript_workers.authoring.invoke import invoke_async, invoke_sync
+from netscript_workers.authoring.text import traceback_text
+from netscript_workers.domain.execution import Execution, LogLine, Progress
+from netscript_workers.domain.outcome import Cause, Outcome, failed
+from netscript_workers.errors import SlotError
+from netscript_workers.ports.observer import RunObserver
+from netscript_workers.runners.handlers import Handlers
+from netscript_workers.runners.messages import (
+    TO_SLOT,
+    Cancel,
+    Done,
+    FrameReader,
+    Logged,
+    Message,
+    Progressed,
+    Run,
+    Setup,
+    ToSlot,
+    frame,
+)
+from netscript_workers.runners.usage import UsageMeter, children_left
+
+_CHUNK: Final = 65_536
+_LARGE_CHUNK: Final = 1_048_576
+_OUTPUTS: Final = 2
+
+
+class Slot:
+    """Serves runs from `connection` (a blocking stream socket, owned) until the daemon closes it, or one run when `once`."""
+
+    def __init__(self, connection: socket.socket, handlers: Handlers, *, once: bool) -> None:
+        self._connection = connection
+        self._handlers = handlers
+        self._once = once
+        self._reader = FrameReader(TO_SLOT)
+        self._inbox: deque[ToSlot] = deque()
+        self._open = True
+        self._fds: list[int] = []
+        self._children = 0
+        self._meter = UsageMeter(resets=not once)
+        self._sending = threading.Lock()
+        self._context: SlotContext | None = None
+        self._task: asyncio.Task[Outcome] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._arrival: asyncio.Future[None] | None = None
+
+    def serve(self) -> None:
+        """Run what comes until the end; returns when the daemon has closed the socket, or after the one run."""
+        while (run := self._next_run()) is not None:
+            if run.outputs:
+                self._take_outputs()
+            self._send(self._answer(run))
+            if self._once:
+                return
+
+    def send(self, message: Message) -> None:
+        """Send a report of the run; from any thread. What cannot be sent any more is lost together with the daemon."""
+        with contextlib.suppress(OSError):
+            self._send(message)
+
+    def poll(self) -> None:
+        """Look for a `Cancel` without waiting; from any thread, while a run is under way."""
+        with contextlib.suppress(BlockingIOError):
+            self._receive(socket.MSG_DONTWAIT)
+        while self._inbox and isinstance(self._inbox[0], Cancel):
+            self._inbox.popleft()
+            self._stop_run()
+        if not self._open:
+            self._stop_run()
+
+    def _answer(self, run: Run) -> Done:
+        execution = run.execution
+        handler = self._handlers.get(execution.target)
+        if handler is None:
+            return Done(self._handlers.missing(execution.target))
+        observer = SlotObserver(self)
+        context = SlotContext(execution, run.max_attempts, run.deadline, observer, self)
+        self._meter.begin()
+        self._context = context
+        try:
+            outcome = self._invoke(handler, context)
+        except asyncio.CancelledError:
+            outcome = None
+        except BaseException as error:  # noqa: BLE001 - something of the handler's broke out of the event loop
+            outcome = failed(traceback_text(error), Cause.EXCEPTION)
+        finally:
+            self._context = None
+            self._task = None
+        _flush_outputs()
+        self._children = children_left()
+        usage = self._meter.end()
+        if outcome is None:
+            return Done(None, self._children)
+        return Done(
+            Outcome(
+                kind=outcome.kind,
+                cause=outcome.cause,
+                error=outcome.error,
+                result=outcome.result,
+                retry=outcome.retry,
+                usage=usage,
+            ),
+            self._children,
+        )
+
+    def _invoke(self, handler: Handler, context: JobContext) -> Outcome:
+        if not handler.is_async:
+            return invoke_sync(handler, context)
+        loop = self._loop or self._make_loop()
+        self._task = loop.create_task(invoke_async(handler, context))
+        return loop.run_until_complete(self._task)
+
+    def _make_loop(self) -> asyncio.AbstractEventLoop:
+        """Make the loop that all async runs of this slot share, so that what they keep (connections, say) stays usable."""
+        self._loop = loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        loop.add_reader(self._connection, self._on_readable)
+        return loop
+
+    def _on_readable(self) -> None:
+        self.poll()
+        if not self._open and self._loop is not None:
+            self._loop.remove_reader(self._connection)
+        if self._arrival is not None and not self._arrival.done() and (self._inbox or not self._open):
+            self._arrival.set_result(None)
+
+    def _stop_run(self) -> None:
+        """Tell the run that it must end. A task is cancelled from the loop's own thread only."""
+        if self._context is None or self._context.is_marked:
+            return
+        self._context.mark_cancelled()
+        if self._task is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def _next_run(self) -> Run | None:
+        while True:
+            while self._inbox:
+                message = self._inbox.popleft()
+                if isinstance(message, Run):
+                    return message  # a Cancel here came too late for its run, which has been answered
+            if not self._open:
+                return None
+            if self._loop is not None and asyncio.all_tasks(self._loop):
+                self._loop.run_until_complete(self._wait_in_loop(self._loop))
+            else:
+                self._receive(0)
+
+    def _wait_in_loop(self, loop: asyncio.AbstractEventLoop) -> Coroutine[Any, Any, None]:
+        """Wait for the next message while what earlier runs left on the loop goes on."""
+
+        async def wait() -> None:
+            self._arrival = loop.create_future()
+            await self._arrival
+
+        return wait()
+
+    def _receive(self, flags: int) -> None:
+        """Read once from the socket, with the descriptors that may come along when the last run left processes behind."""
+        size = _LARGE_CHUNK if self._reader.missing > _CHUNK else _CHUNK
+        try:
+            if self._children:
+                data, fds, _, _ = socket.recv_fds(self._connection, size, _OUTPUTS, flags)
+                self._fds += fds
+            else:
+                data = self._connection.recv(size, flags)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            self._open = False
+            return
+        self._inbox.extend(self._reader.feed(data))
+
+    def _take_outputs(self) -> None:
+        """Write to new pipes from now on: the old ones are left to the processes that an earlier run left behind."""
+        for fd, number in zip(self._fds, (1, 2), strict=True):
+            os.dup2(fd, number)
+            os.close(fd)
+        self._fds = []
+
+    def _send(self, message: Message) -> None:
+        try:
+            data = frame(message)
+        except SlotError as error:
+            data = frame(
+                Done(failed(f"the result cannot be sent to the daemon: {error}", retry=False), self._children)
+            )
+        with self._sending:
+            self._connection.sendall(data)
+
+
+class SlotObserver:
+    """Sends what a run reports to the daemon."""
+
+    __slots__ = ("_slot",)
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    def progress(self, progress: Progress) -> None:
+        """Send the progress."""
+        self._slot.send(Progressed(progress))
+
+    def lines(self, lines: Sequence[LogLine]) -> None:
+        """Send the lines."""
+        self._slot.send(Logged(tuple(lines)))
+
+
+class SlotContext(JobContext):
+    """A context whose `cancelled` looks at the slot's socket, so that no thread has to watch it."""
+
+    __slots__ = ("_slot",)
+
+    def __init__(
+        self, execution: Execution, max_attempts: int, deadline: int, observer: RunObserver, slot: Slot
+    ) -> None:
+        super().__init__(execution=execution, max_attempts=max_attempts, deadline=deadline, observer=observer)
+        self._slot = slot
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the run has been told already."""
+        return self._cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        """True once this attempt must end."""
+        if not self._cancelled:
+            self._slot.poll()
+        return self._cancelled
+
+
+def _flush_outputs() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the handler may have closed it or put anything in its place
+            stream.flush()
+
+
+def make_outputs_live() -> None:
+    """Have stdout and stderr write each line at once, as UTF-8, whatever the locale."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Serve on the socket whose descriptor is the first argument; never returns."""
+    connection = socket.socket(fileno=int(argv[0]))
+    connection.set_inheritable(False)
+    make_outputs_live()
+    setup = _read_setup(connection)
+    if setup is not None:
+        Slot(connection, Handlers(setup.handlers, setup.root), once=argv[1] == "once").serve()
+    os._exit(0)
+
+
+def _read_setup(connection: socket.socket) -> Setup | None:
+    """Read the first message, byte by byte so that nothing behind it is taken; None when the daemon is gone."""
+    reader = FrameReader(TO_SLOT)
+    while data := connection.recv(max(1, reader.missing)):
+        for message in reader.feed(data):
+            return message if isinstance(message, Setup) else None
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

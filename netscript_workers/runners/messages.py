@@ -1,0 +1,183 @@
+"""What the daemon, the zygote and the slots say to one another: length-prefixed msgpack over Unix sockets.
+
+A frame is four bytes of length (big endian) and one message. Output of handlers never travels here but through pipes of its own,
+so nothing a handler prints can be taken for a message.
+"""
+
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from netscript_workers.authoring.loading import HandlerRef
+from netscript_workers.domain.execution import Execution, LogLine, Progress
+from netscript_workers.domain.outcome import Outcome
+from netscript_workers.errors import SlotError
+
+HEADER_BYTES: Final = 4
+MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
+
+
+class Setup(msgspec.Struct, frozen=True, tag="setup", array_like=True):
+    """To the zygote, and to a slot that does not come from it: which handlers there are. `root` is the jobs directory.
+
+    `load` false: import none of them, only start interpreters.
+    """
+
+    handlers: tuple[HandlerRef, ...]
+    root: str
+    load: bool = True
+
+
+class Run(msgspec.Struct, frozen=True, tag="run", array_like=True):
+    """To a slot: run this attempt. `deadline` is ms since 1970. `outputs`: new pipes for stdout and stderr come along."""
+
+    execution: Execution
+    max_attempts: int
+    deadline: int
+    outputs: bool = False
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel", array_like=True):
+    """To a slot: the attempt that runs must end. Comes at most once for each, and may come when it has just ended."""
+
+
+class Progressed(msgspec.Struct, frozen=True, tag="progress", array_like=True):
+    """From a slot: how far the run is."""
+
+    progress: Progress
+
+
+class Logged(msgspec.Struct, frozen=True, tag="log", array_like=True):
+    """From a slot: lines of `ctx.log`."""
+
+    lines: tuple[LogLine, ...]
+
+
+class Done(msgspec.Struct, frozen=True, tag="done", array_like=True):
+    """From a slot: the run is over. `children` counts the processes it left behind. `outcome` None: it ended by the `Cancel`."""
+
+    outcome: Outcome | None
+    children: int = 0
+
+
+class Fork(msgspec.Struct, frozen=True, tag="fork", array_like=True):
+    """To the zygote: fork a slot known as `serial`; its frame socket, stdout and stderr come along as descriptors.
+
+    `once`: it serves one run and ends.
+    """
+
+    serial: int
+    once: bool
+
+
+class Kill(msgspec.Struct, frozen=True, tag="kill", array_like=True):
+    """To the zygote: end that slot and everything below it."""
+
+    serial: int
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
+    """From the zygote: it can fork. `errors` tells by target id why a handler could not be loaded.
+
+    `unsafe` says why forking would be dangerous, None when it is safe.
+    """
+
+    errors: dict[str, str]
+    unsafe: str | None
+
+
+class Started(msgspec.Struct, frozen=True, tag="started", array_like=True):
+    """From the zygote: the slot lives, as this process."""
+
+    serial: int
+    pid: int
+
+
+class Exited(msgspec.Struct, frozen=True, tag="exited", array_like=True):
+    """From the zygote: the slot and all its descendants are gone. `error` says why it never started.
+
+    `status` is an exit status or minus a signal's number; `max_rss` is bytes, `survivors` what could not be ended in time.
+    """
+
+    serial: int
+    status: int
+    max_rss: int = 0
+    cpu_ms: int = 0
+    survivors: int = 0
+    error: str | None = None
+
+
+Received = TypeVar("Received")
+ToSlot = Run | Cancel | Setup
+FromSlot = Progressed | Logged | Done
+ToZygote = Setup | Fork | Kill
+FromZygote = Ready | Started | Exited
+Message = ToSlot | FromSlot | ToZygote | FromZygote
+
+TO_SLOT: Final = msgspec.msgpack.Decoder[ToSlot](ToSlot)
+FROM_SLOT: Final = msgspec.msgpack.Decoder[FromSlot](FromSlot)
+TO_ZYGOTE: Final = msgspec.msgpack.Decoder[ToZygote](ToZygote)
+FROM_ZYGOTE: Final = msgspec.msgpack.Decoder[FromZygote](FromZygote)
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def frame(message: Message) -> bytes:
+    """Encode a message with its length in front; raises `SlotError` when it is too large to travel."""
+    body = _encode(message)
+    if len(body) > MAX_FRAME_BYTES:
+        raise SlotError(f"a message of {len(body)} bytes is over the limit of {MAX_FRAME_BYTES} bytes")
+    return len(body).to_bytes(HEADER_BYTES, "big") + body
+
+
+class FrameReader(Generic[Received]):
+    """Puts frames together from the pieces a socket delivers, and decodes them."""
+
+    __slots__ = ("_decode", "_held", "_missing")
+
+    def __init__(self, decoder: msgspec.msgpack.Decoder[Received]) -> None:
+        self._decode = decoder.decode
+        self._held = bytearray()
+        self._missing = 0  # bytes still to come before `_held` is worth looking at
+
+    @property
+    def missing(self) -> int:
+        """How many bytes the frame under way still lacks (0: none is, or its length is not known yet)."""
+        return self._missing
+
+    def feed(self, data: bytes) -> list[Received]:
+        """Take what arrived and return the messages it completes; raises `SlotError` for what is no message of ours."""
+        size = len(data)
+        if not self._held and size >= HEADER_BYTES:  # nearly always: one small frame, arrived whole
+            length = int.from_bytes(data[:HEADER_BYTES], "big")
+            if length + HEADER_BYTES == size:
+                return [self._decoded(memoryview(data)[HEADER_BYTES:])]
+        self._held += data
+        if self._missing > size:
+            self._missing -= size
+            return []
+        return self._take()
+
+    def _take(self) -> list[Received]:
+        held = self._held
+        messages: list[Received] = []
+        start = 0
+        self._missing = 0
+        with memoryview(held) as view:
+            while len(held) - start >= HEADER_BYTES:
+                length = int.from_bytes(view[start : start + HEADER_BYTES], "big")
+                if length > MAX_FRAME_BYTES:
+                    raise SlotError(f"a frame claims {length} bytes, over the limit of {MAX_FRAME_BYTES}")
+                end = start + HEADER_BYTES + length
+                if end > len(held):
+                    self._missing = end - len(held)
+                    break
+                messages.append(self._decoded(view[start + HEADER_BYTES : end]))
+                start = end
+        del held[:start]
+        return messages
+
+    def _decoded(self, body: memoryview) -> Received:
+        try:
+            return self._decode(body)
+        except msgspec.MsgspecError as error:
+            raise SlotError(f"a frame of {len(body)} bytes is none of our messages: {error}") from None

@@ -1,0 +1,124 @@
+"""One pipe of a slot, stdout or stderr, read by the daemon line by line."""
+
+import asyncio
+import os
+import select
+import time
+from typing import Final
+
+from netscript_workers.domain.execution import LogLine
+from netscript_workers.ports.observer import RunObserver
+from netscript_workers.processes.lines import LineSplitter
+
+CHUNK: Final = 65_536
+_DRAIN_READS: Final = (
+    32  # more than a pipe holds: a process that never stops printing must not hold up the end of its run
+)
+LEVELS: Final = {"stdout": "info", "stderr": "warning"}
+
+
+class OutputPipe:
+    """Reads `fd` (owned) as it fills; each line goes to the observer of the run under way, and nowhere when there is none."""
+
+    __slots__ = ("_loop", "_splitter", "_stream", "fd", "observer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, fd: int, stream: str) -> None:
+        self._loop = loop
+        self._stream = stream
+        self._splitter = LineSplitter()
+        self.fd = fd
+        self.observer: RunObserver | None = None
+        os.set_blocking(fd, False)
+        loop.add_reader(fd, self.read)
+
+    def read(self) -> bool:
+        """Read once and hand on the lines; False when there is nothing to read now or ever again."""
+        if self.fd < 0:
+            return False
+        try:
+            data = os.read(self.fd, CHUNK)
+        except BlockingIOError:
+            return False
+        if not data:
+            self.close()
+            return False
+        if self.observer is not None:
+            self._report(self._splitter.feed(data))
+        return True
+
+    def drain(self) -> None:
+        """Hand on what the pipe holds now."""
+        for _ in range(_DRAIN_READS):
+            if not self.read():
+                return
+
+    def end_line(self) -> None:
+        """Hand on a last line left open, and let go of the observer."""
+        if self.observer is not None:
+            self._report(self._splitter.finish())
+            self.observer = None
+
+    def close(self) -> None:
+        """Stop reading. Idempotent."""
+        if self.fd >= 0:
+            self._loop.remove_reader(self.fd)
+            os.close(self.fd)
+            self.fd = -1
+
+    def _report(self, lines: list[str]) -> None:
+        if lines and self.observer is not None:
+            now = time.time_ns() // 1_000_000
+            level = LEVELS[self._stream]
+            self.observer.lines([LogLine(now, self._stream, level, line) for line in lines])
+
+
+class SlotOutputs:
+    """Both pipes of a slot, and those of earlier runs that processes left behind still write to."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, stdout: int, stderr: int) -> None:
+        self._loop = loop
+        self._old: list[OutputPipe] = []
+        self._pipes = _both(loop, stdout, stderr)
+        self._watch()
+
+    def begin_run(self, observer: RunObserver) -> None:
+        """Give the lines from here on to `observer`; what came before it is dropped."""
+        if self._poll.poll(0):
+            self._drain()
+        for pipe in self._pipes:
+            pipe.observer = observer
+
+    def finish_run(self) -> None:
+        """Give the last lines of the run to its observer. One system call when nothing was printed."""
+        if self._poll.poll(0):
+            self._drain()
+        for pipe in self._pipes:
+            pipe.end_line()
+
+    def replace(self, stdout: int, stderr: int) -> None:
+        """Read new pipes from here on; the old ones are read and dropped until nobody holds them."""
+        self._old = [pipe for pipe in (*self._old, *self._pipes) if pipe.fd >= 0]
+        self._pipes = _both(self._loop, stdout, stderr)
+        self._watch()
+
+    def close(self) -> None:
+        """Close all pipes. Idempotent."""
+        for pipe in (*self._pipes, *self._old):
+            pipe.close()
+        self._old = []
+        self._watch()
+
+    def _drain(self) -> None:
+        for pipe in self._pipes:
+            pipe.drain()
+        self._watch()
+
+    def _watch(self) -> None:
+        self._poll = select.poll()
+        for pipe in self._pipes:
+            if pipe.fd >= 0:
+                self._poll.register(pipe.fd, select.POLLIN)
+
+
+def _both(loop: asyncio.AbstractEventLoop, stdout: int, stderr: int) -> tuple[OutputPipe, OutputPipe]:
+    return OutputPipe(loop, stdout, "stdout"), OutputPipe(loop, stderr, "stderr")

@@ -1,0 +1,115 @@
+"""What the two isolated modes share: one run on one slot, its cancellation, and the watch over its memory."""
+
+import asyncio
+import logging
+import time
+from abc import abstractmethod
+from typing import Final
+
+from netscript_workers.domain.execution import Execution
+from netscript_workers.domain.outcome import Outcome
+from netscript_workers.domain.target import RunnerMode, Target
+from netscript_workers.ports.observer import RunObserver
+from netscript_workers.ports.runner import SlotReport
+from netscript_workers.processes.memory import proportional_bytes
+from netscript_workers.runners.fork_source import ForkSource
+from netscript_workers.runners.memory_watch import MemoryWatch
+from netscript_workers.runners.slot_process import SlotProcess, stopped_by_itself
+
+STOP_GRACE_MS: Final = 500
+KILL_SECONDS: Final = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class SlotRunner:
+    """Runs attempts in slots from `source`. `max_memory_mb`: a run that takes its slot far over that is ended."""
+
+    mode: RunnerMode
+
+    def __init__(self, source: ForkSource, *, max_memory_mb: int | None = None) -> None:
+        self._source = source
+        self._busy: set[SlotProcess] = set()
+        self._watch = MemoryWatch(max_memory_mb, self._busy)
+
+    async def start(self) -> None:
+        """Have the process that slots are forked from; slots themselves are made when first needed."""
+        await self._source.start(self)
+
+    async def stop(self, grace_ms: int) -> None:
+        """End the slots of this runner."""
+        self._watch.stop()
+        slots = self._slots()
+        for slot in slots:
+            slot.kill()
+        if slots:
+            await asyncio.wait([slot.gone for slot in slots], timeout=max(grace_ms / 1000, 0.1))
+        await self._source.stop(self, grace_ms)
+
+    async def run(
+        self, execution: Execution, target: Target, deadline: int, observer: RunObserver
+    ) -> Outcome:
+        """Run one attempt in a slot; see the port."""
+        slot = self._take()
+        while slot is None:
+            await self._source.ready()
+            slot = self._take()
+        self._busy.add(slot)
+        self._watch.look()
+        ended = slot.begin(execution, target.max_attempts, deadline, observer)
+        try:
+            outcome = await ended
+        except asyncio.CancelledError:
+            await self._end_run(slot)
+            raise
+        finally:
+            self._busy.discard(slot)
+        await self._after(slot, outcome)
+        return stopped_by_itself() if outcome is None else outcome
+
+    def slots(self) -> list[SlotReport]:
+        """Tell what each slot is doing now."""
+        return [self._report(slot) for slot in self._slots()]
+
+    @abstractmethod
+    def _take(self) -> SlotProcess | None:
+        """Return a slot for the next run; None while there is nothing to make one from."""
+
+    @abstractmethod
+    async def _after(self, slot: SlotProcess, outcome: Outcome | None) -> None:
+        """Decide what becomes of a slot whose run has ended in time."""
+
+    @abstractmethod
+    def _slots(self) -> list[SlotProcess]:
+        """Return all slots that live."""
+
+    async def _end_run(self, slot: SlotProcess) -> None:
+        """End the run under way: ask, wait a moment, kill. A second cancellation kills at once."""
+        ended = slot.cancel_run()
+        try:
+            await asyncio.wait({ended}, timeout=STOP_GRACE_MS / 1000)
+            if ended.done():
+                await self._after(slot, None)
+            else:
+                await self._kill(slot)
+        except asyncio.CancelledError:
+            slot.kill()
+            raise
+
+    async def _kill(self, slot: SlotProcess) -> None:
+        """End a slot with all its descendants, and wait until that is done."""
+        slot.kill()
+        await asyncio.wait({slot.gone}, timeout=KILL_SECONDS)
+        if not slot.gone.done():
+            _log.error("slot %d and what it started could not be ended within %g s", slot.pid, KILL_SECONDS)
+
+    def _report(self, slot: SlotProcess) -> SlotReport:
+        execution = slot.execution
+        return SlotReport(
+            mode=self.mode.value,
+            pid=slot.pid,
+            execution_id=execution.id if execution else None,
+            target=execution.target if execution else None,
+            busy_ms=round((time.monotonic() - slot.started_at) * 1000) if execution else 0,
+            memory=proportional_bytes(slot.pid) if slot.pid else None,
+        )

@@ -1,0 +1,315 @@
+"""The process that slots are forked from: single-threaded, with the job modules loaded, no event loop and no connection.
+
+It owns every slot: it reaps them, ends them with all their descendants when told to, and ends everything when the daemon's end of
+the control socket closes, however the daemon died. Slots adopt what daemonises itself below them, and this process adopts what a
+dead slot leaves, so nothing escapes by losing its parent.
+
+`python -m netscript_workers.runners.zygote FD`: FD is the control socket, a blocking stream socket.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn
+
+from netscript_workers.processes.ending import exit_code
+from netscript_workers.processes.prctl import ProcessControl
+from netscript_workers.processes.tree import children_of, kill_tree
+from netscript_workers.runners.child import Slot, make_outputs_live
+from netscript_workers.runners.handlers import Handlers
+from netscript_workers.runners.messages import (
+    TO_ZYGOTE,
+    Exited,
+    Fork,
+    FrameReader,
+    Kill,
+    Message,
+    Ready,
+    Setup,
+    Started,
+    frame,
+)
+
+_CHUNK: Final = 65_536
+_FDS_PER_FORK: Final = 3
+_KILL_SECONDS: Final = 2.0  # how long the end of a slot waits for its last descendant
+_END_SECONDS: Final = 5.0  # how long the end of this process waits for the last of all
+_LOOK_AGAIN_MS: Final = 20
+_RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+_OOM_SCORE: Final = Path("/proc/self/oom_score_adj")
+_SLOT_OOM_STEP: Final = (
+    300  # a slot goes before this process and the daemon when the machine runs out of memory
+)
+_FAULT_STATUS: Final = 70
+
+
+class DaemonGoneError(Exception):
+    """The daemon has closed the control socket, or died."""
+
+
+class Zygote:
+    """Forks and ends slots as the daemon asks over `control`."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._reader = FrameReader(TO_ZYGOTE)
+        self._fds: deque[int] = deque()
+        self._process = ProcessControl()
+        self._pid = os.getpid()
+        self._slots: dict[int, int] = {}  # serial by pid
+        self._modules_own: frozenset[int] = (
+            frozenset()
+        )  # what the job modules started when they were imported
+        self._ended: list[Exited] = []
+        self._give_up_at = 0.0
+        self._setup = Setup((), "")
+        self._handlers = Handlers((), "")
+        self._uses_gc = True
+        self._oom_score: bytes | None = None
+        self._wake_reading, self._wake_writing = socket.socketpair()
+
+    def main(self) -> None:
+        """Load the handlers, then serve until the daemon is gone; everything below this process is gone when it returns."""
+        self._process.die_with_parent()  # an import that hangs must not outlive the daemon; nothing has been forked yet
+        self._process.adopt_orphans()
+        try:
+            self._prepare()
+            self._process.die_with_parent(
+                0
+            )  # from here on a dead daemon is a closed socket, and there may be slots to end
+            self._serve()
+        except DaemonGoneError:
+            self._end_all()
+
+    def _prepare(self) -> None:
+        setup = self._read_setup()
+        handlers = Handlers(setup.handlers, setup.root)
+        errors = handlers.load_all() if setup.load else {}
+        self._uses_gc = gc.isenabled()  # the job modules may have a mind of their own
+        gc.disable()
+        gc.collect()
+        gc.freeze()  # a collection in a slot then leaves the shared pages alone
+        self._setup = setup
+        self._handlers = handlers
+        self._modules_own = frozenset(children_of(self._pid))
+        self._oom_score = _slot_oom_score()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(
+                number, signal.SIG_IGN
+            )  # the daemon decides when slots end, not whoever signals the group
+        signal.signal(signal.SIGCHLD, _wake_up)
+        self._wake_reading.settimeout(0)
+        self._wake_writing.settimeout(0)
+        signal.set_wakeup_fd(self._wake_writing.fileno(), warn_on_full_buffer=False)
+        make_outputs_live()
+        self._send(Ready(errors, _unsafe_to_fork()))
+
+    def _read_setup(self) -> Setup:
+        while True:
+            for message in self._receive():
+                if isinstance(message, Setup):
+                    return message
+
+    def _serve(self) -> None:
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._wake_reading, select.POLLIN)
+        control = self._control.fileno()
+        while True:
+            events = poll.poll(_LOOK_AGAIN_MS if self._ended else None)
+            for fd, _ in events:
+                if fd == control:
+                    for message in self._receive():
+                        self._obey(message)
+                else:
+                    self._wake_reading.recv(_CHUNK)
+            if self._ended or len(events) > 1 or (events and events[0][0] != control):
+                self._reap()
+
+    def _obey(self, message: object) -> None:
+        if isinstance(message, Fork):
+            fds = [self._fds.popleft() for _ in range(_FDS_PER_FORK)]
+            try:
+                self._fork(message, fds)
+            finally:
+                for fd in fds:
+                    os.close(fd)
+        elif isinstance(message, Kill):
+            for pid, serial in self._slots.items():
+                if serial == message.serial:
+                    kill_tree(pid)
+                    break
+
+    def _fork(self, order: Fork, fds: list[int]) -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._send(Exited(order.serial, 0, error=f"no process could be forked for a slot: {error}"))
+            return
+        if pid == 0:
+            self._become_slot(order, fds)
+        self._slots[pid] = order.serial
+        self._send(Started(order.serial, pid))
+
+    def _become_slot(self, order: Fork, fds: list[int]) -> NoReturn:
+        """Be the slot, and never return into the loop of the zygote."""
+        status = _FAULT_STATUS
+        try:
+            os.setsid()
+            self._process.die_with_parent()
+            if os.getppid() != self._pid:
+                os._exit(status)  # the zygote died before the kernel was told to tell us
+            self._process.adopt_orphans()
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            connection, stdout, stderr = fds
+            os.dup2(stdout, 1)
+            os.dup2(stderr, 2)
+            for fd in (stdout, stderr, *self._fds):
+                os.close(fd)
+            self._wake_reading.close()
+            self._wake_writing.close()
+            self._control.close()
+            self._set_oom_score()
+            self._be_slot(connection, once=order.once)
+            status = 0
+        except BaseException:  # noqa: BLE001 - whatever it is, it must be seen, and must not reach the zygote's code
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _be_slot(self, connection: int, *, once: bool) -> None:
+        os.set_inheritable(connection, not self._setup.load)
+        if not self._setup.load:
+            mode = "once" if once else "warm"
+            arguments = ["-P", "-m", "netscript_workers.runners.child", str(connection), mode]
+            os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - our own interpreter, no shell
+        if self._uses_gc:
+            gc.enable()
+        _reseed()
+        Slot(socket.socket(fileno=connection), self._handlers, once=once).serve()
+
+    def _set_oom_score(self) -> None:
+        if self._oom_score is not None:
+            fd = os.open(_OOM_SCORE, os.O_WRONLY)
+            os.write(fd, self._oom_score)
+            os.close(fd)
+
+    def _reap(self) -> None:
+        """Take in what has ended, end what it left behind, and report those whose whole family is gone."""
+        before = len(self._ended)
+        self._collect()
+        if not self._ended:
+            return
+        if not before:
+            self._give_up_at = time.monotonic() + _KILL_SECONDS
+        orphans = [
+            pid for pid in children_of(self._pid) if pid not in self._slots and pid not in self._modules_own
+        ]
+        for pid in orphans:
+            kill_tree(pid)
+        if orphans and time.monotonic() < self._give_up_at:
+            return
+        for exited in self._ended:
+            self._send(_with_survivors(exited, len(orphans)) if orphans else exited)
+        self._ended.clear()
+
+    def _collect(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._modules_own -= {pid}
+            serial = self._slots.pop(pid, None)
+            if serial is not None:
+                cpu_ms = round((usage.ru_utime + usage.ru_stime) * 1000)
+                self._ended.append(Exited(serial, exit_code(status), usage.ru_maxrss * _RSS_UNIT, cpu_ms))
+
+    def _end_all(self) -> None:
+        """End every process below this one, however often it forked or changed its session."""
+        give_up_at = time.monotonic() + _END_SECONDS
+        while time.monotonic() < give_up_at:
+            self._collect()
+            children = children_of(self._pid)
+            if not children:
+                return
+            for pid in children:
+                kill_tree(pid)
+            select.select([self._wake_reading], [], [], _LOOK_AGAIN_MS / 1000)
+        sys.stderr.write(f"netscript-workers: processes {children_of(self._pid)} could not be ended\n")
+
+    def _receive(self) -> list[Setup | Fork | Kill]:
+        try:
+            data, fds, _, _ = socket.recv_fds(self._control, _CHUNK, 64)
+        except ConnectionError:
+            raise DaemonGoneError from None
+        self._fds += fds
+        if not data:
+            raise DaemonGoneError
+        return self._reader.feed(data)
+
+    def _send(self, message: Message) -> None:
+        try:
+            self._control.sendall(frame(message))
+        except ConnectionError:
+            raise DaemonGoneError from None
+
+
+def _with_survivors(exited: Exited, count: int) -> Exited:
+    return Exited(exited.serial, exited.status, exited.max_rss, exited.cpu_ms, count)
+
+
+def _unsafe_to_fork() -> str | None:
+    """Say why a fork could hang: only the forking thread lives on in a child, and locks held by others stay held."""
+    if sys.platform == "linux":
+        count = sum(1 for _ in Path("/proc/self/task").iterdir())
+    else:
+        count = threading.active_count()
+    if count == 1:
+        return None
+    names = sorted({thread.name for thread in threading.enumerate()} - {threading.main_thread().name})
+    known = f" (of Python's: {', '.join(names)})" if names else " (none of them Python's: a native library's)"
+    return f"the job modules start threads when they are imported: {count - 1} beside the main one{known}"
+
+
+def _slot_oom_score() -> bytes | None:
+    try:
+        return str(min(1000, int(_OOM_SCORE.read_text()) + _SLOT_OOM_STEP)).encode()
+    except (OSError, ValueError):
+        return None
+
+
+def _wake_up(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: that there is a handler makes Python write to the wakeup socket."""
+
+
+def _reseed() -> None:
+    """Part the slots' random numbers; Python's own generator does it by itself after a fork, numpy's does not."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def main() -> None:
+    """Serve on the control socket named on the command line."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.set_inheritable(False)
+    Zygote(control).main()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
