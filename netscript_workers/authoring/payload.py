@@ -34,6 +34,8 @@ def payload_decoder(annotation: Any) -> Decoder:
 
     The decoder raises `PayloadRefusedError` naming every field that does not fit.
     """
+    if annotation is Any or annotation is object:
+        annotation = dict[str, Any]
     origin = typing.get_origin(annotation) or annotation
     if origin in _NO_OBJECT:
         raise TypeError("a payload is a JSON object, which never becomes that")
@@ -57,6 +59,7 @@ def _pydantic_decoder(annotation: Any, validator: Any) -> Decoder:
     validate = validator.validate_json
 
     def decode(raw: bytes) -> Any:
+        _check_object(raw)
         try:
             return validate(raw)
         except ValidationError as error:
@@ -82,12 +85,19 @@ def _msgspec_decoder(annotation: Any) -> Decoder:
     decode_json = decoder.decode
 
     def decode(raw: bytes) -> Any:
+        _check_object(raw)
         try:
             return decode_json(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
             raise _explained(annotation, raw, error) from None
 
     return decode
+
+
+def _check_object(raw: bytes) -> None:
+    """Refuse what is no object before a type that would take it too (a union, a root model) does."""
+    if raw[:1] != b"{" and raw.lstrip(b" \t\r\n")[:1] != b"{":
+        raise UndecodablePayloadError("the payload is no JSON object")
 
 
 def _takes_objects(annotation: Any) -> bool:
