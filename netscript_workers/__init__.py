@@ -24,13 +24,14 @@ if TYPE_CHECKING:
         success,
     )
     from netscript_workers.authoring.task import define_task
-    from netscript_workers.client import Client, SyncClient
+    from netscript_workers.client import Client, SyncClient, Trigger
 
 __all__ = [
     "Abort",
     "Client",
     "JobContext",
     "SyncClient",
+    "Trigger",
     "create_failure_result",
     "create_permission_preset",
     "create_success_result",
@@ -51,6 +52,7 @@ _HOMES: Final = {
     "Client": "client",
     "JobContext": "authoring.context",
     "SyncClient": "client",
+    "Trigger": "client",
     "create_failure_result": "authoring.results",
     "create_permission_preset": "authoring.permissions",
     "create_success_result": "authoring.results",

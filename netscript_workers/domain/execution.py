@@ -5,7 +5,7 @@ nobody on the way decodes and encodes what it does not read.
 """
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -133,6 +133,14 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
     tracestate: str | None = None
     progress: Progress | None = None
+
+    def decoded_payload(self) -> Any:
+        """Return the payload as plain JSON values."""
+        return msgspec.json.decode(self.payload)
+
+    def decoded_result(self) -> Any:
+        """Return the result as plain JSON values; None when there is none."""
+        return None if self.result is None else msgspec.json.decode(self.result)
 
 
 def may_move(before: Status, after: Status) -> bool:
