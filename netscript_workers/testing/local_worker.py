@@ -50,7 +50,7 @@ class LocalWorker(Client):
             raise UsageError("LocalWorker takes either job functions or config=…")
         self._ahead_ms = 0
         self._concurrency = concurrency
-        self.engine: "Engine" = MemoryEngine(self._now_ms)
+        self.engine: Engine = MemoryEngine(self._now_ms)
         if config is not None:
             catalog, max_payload = _project(Path(config))
         else:
