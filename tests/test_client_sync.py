@@ -7,7 +7,7 @@ import pytest
 
 from netscript_workers import Client, SyncClient, job
 from netscript_workers.engines.memory import MemoryEngine
-from netscript_workers.errors import EngineUnavailableError, PayloadError, UsageError
+from netscript_workers.errors import PayloadError, UsageError
 from netscript_workers.testing.handlers import catalog_of
 
 
@@ -78,13 +78,3 @@ def test_it_says_how_it_is_opened_and_can_be_closed_twice():
 async def test_it_works_inside_somebody_elses_event_loop():
     with SyncClient(engine=MemoryEngine(), catalog=catalog_of([note])) as client:
         assert client.trigger("note").deduplicated is False
-
-
-def test_a_client_that_cannot_open_leaves_no_thread(tmp_path):
-    config = tmp_path / "config.toml"
-    (tmp_path / "file.sqlite3").write_bytes(b"this is no database, and long enough to be sure of it" * 100)
-    config.write_text('queue_provider = "deno-kv"\n[connections]\ndeno_kv_path = "file.sqlite3"\n')
-    before = threading.active_count()
-    with pytest.raises((EngineUnavailableError, Exception)), SyncClient(config) as client:
-        client.executions()
-    assert threading.active_count() == before

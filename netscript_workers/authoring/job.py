@@ -1,6 +1,5 @@
 """`@job`: makes a function a job by leaving a definition on it. The function itself stays what it was."""
 
-import contextlib
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -61,11 +60,7 @@ def _marked(
         raise DefinitionError(
             f"@job ({file}:{line}) decorates a function, not {safe_repr(function)}", file=file, line=line
         )
-    annotation: Any = UNRESOLVED
-    # A name that is not there yet, or a signature that cannot be read, is looked at again (and reported) when
-    # the job is loaded.
-    with contextlib.suppress(Exception):
-        annotation = payload_annotation(function, frame.f_locals)
+    annotation = _annotation_here(function, frame.f_locals)
     try:
         setattr(function, ATTRIBUTE, JobDefinition(target_id, values, file, line, annotation))
     except (AttributeError, TypeError) as error:
@@ -76,3 +71,10 @@ def _marked(
             hint="decorate a plain function, defined with def or async def",
         ) from None
     return function
+
+
+def _annotation_here(function: Callable[..., Any], local_names: dict[str, Any]) -> Any:
+    try:
+        return payload_annotation(function, local_names)
+    except Exception:  # noqa: BLE001 - whatever is wrong here is looked at again, and reported, when the job is loaded
+        return UNRESOLVED

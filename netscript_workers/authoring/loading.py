@@ -40,26 +40,28 @@ def load_module(path: str, root: str) -> ModuleType:
     """
     real = _inside(path, root)
     name = module_name(real)
-    loaded = sys.modules.get(name)
-    if loaded is not None:
-        return loaded
     base = str(Path(root).resolve())
     if base not in sys.path:
         sys.path.append(base)
+    loaded = sys.modules.get(name) or _imported_by_sibling(real, base)
+    if loaded is not None:
+        sys.modules[name] = loaded
+        return loaded
     loader = importlib.machinery.SourceFileLoader(name, real)
     spec = importlib.util.spec_from_file_location(name, real, loader=loader)
     if spec is None:
         raise ModuleLoadError(f"{real} cannot be imported: it is no Python source file", file=real)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    names = [name, *_sibling_name(real, base)]
+    sys.modules.update(dict.fromkeys(names, module))
     try:
         with contextlib.redirect_stdout(sys.stderr):
             loader.exec_module(module)
-    except KeyboardInterrupt:
-        sys.modules.pop(name, None)
-        raise
-    except BaseException as error:  # noqa: BLE001 - a module may raise anything, `SystemExit` included
-        sys.modules.pop(name, None)
+    except BaseException as error:  # a module may raise anything, `SystemExit` included
+        for each in names:
+            sys.modules.pop(each, None)
+        if isinstance(error, KeyboardInterrupt):
+            raise
         raise _load_error(error, real) from None
     return module
 
@@ -81,17 +83,25 @@ def module_name(path: str) -> str:
     return f"{PREFIX}{Path(path).stem}_{hashlib.sha256(path.encode()).hexdigest()[:12]}"
 
 
-def handlers_in(module: ModuleType, path: str) -> list[Handler]:
+def handlers_in(
+    module: ModuleType, path: str, unusable: list[DefinitionError] | None = None
+) -> list[Handler]:
     """Return a module's handlers in order: every `@job` of its own; else `default` or `handler`.
 
     A job that the module only imported from another one does not count. Raises `ModuleLoadError` when there
-    is nothing to run, `DefinitionError` when a handler cannot be used.
+    is nothing to run, `DefinitionError` when a handler cannot be used; with a list `unusable` such errors are
+    put there, and the other handlers returned.
     """
-    found = [
-        build_handler(function, definition.id or _stem_id(path), file=path)
-        for function, definition in _jobs_of(module)
-    ]
-    if found:
+    jobs = list(_jobs_of(module))
+    found: list[Handler] = []
+    for function, definition in jobs:
+        try:
+            found.append(build_handler(function, definition.id or _stem_id(path), file=path))
+        except DefinitionError as error:
+            if unusable is None:
+                raise
+            unusable.append(error)
+    if jobs:
         return found
     for name in CONVENTIONAL_NAMES:
         function = getattr(module, name, None)
@@ -156,6 +166,27 @@ def _stem_id(path: str) -> str:
             hint='name it in letters and digits, or give the job an id: @job("my-id")',
         )
     return stem
+
+
+def _imported_by_sibling(path: str, base: str) -> ModuleType | None:
+    """Return the module of that file if one of its siblings has imported it by its plain name already."""
+    dotted = ".".join(Path(path).relative_to(base).with_suffix("").parts)
+    module = sys.modules.get(dotted)
+    return module if module is not None and getattr(module, "__file__", None) == path else None
+
+
+def _sibling_name(path: str, base: str) -> list[str]:
+    """Return the plain name under which siblings would import this very file, so that they get the same module."""
+    if str(Path(path).parent) != base:
+        return []
+    stem = Path(path).stem
+    if stem in sys.modules:
+        return []
+    try:
+        spec = importlib.util.find_spec(stem)
+    except (ImportError, ValueError):
+        return []
+    return [stem] if spec is not None and spec.origin == path else []
 
 
 def _inside(path: str, root: str) -> str:

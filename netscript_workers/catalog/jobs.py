@@ -36,13 +36,16 @@ class JobModules:
             self._failed.add(path)
             self._findings.report(error, codes.IMPORT_FAILED)
         else:
+            unusable: list[DefinitionError] = []
             try:
-                handlers = tuple(handlers_in(module, path))
+                handlers = tuple(handlers_in(module, path, unusable))
             except ModuleLoadError as error:
                 # The config may name a function of a module that marks none itself.
                 if path not in self._named_by_config:
                     self._findings.report(error, codes.NOTHING_TO_RUN)
             except DefinitionError as error:
+                unusable.append(error)
+            for error in unusable:
                 self._findings.report(error, codes.BAD_DEFINITION)
         self._handlers[path] = handlers
         return handlers

@@ -16,8 +16,8 @@ from netscript_workers.client.requests import Duration, delay_ms
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.pool import Lane, Pool
 from netscript_workers.domain.target import RunnerMode, Target
-from netscript_workers.errors import DefinitionError, UsageError, WaitTimeoutError
-from netscript_workers.testing.handlers import catalog_of
+from netscript_workers.errors import UsageError, WaitTimeoutError
+from netscript_workers.testing.handlers import catalog_of, project_catalog
 from netscript_workers.testing.local_runner import LocalRunner
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class LocalWorker(Client):
         self._concurrency = concurrency
         self.engine: Engine = MemoryEngine(self._now_ms)
         if config is not None:
-            catalog, max_payload = _project(Path(config))
+            catalog, max_payload = project_catalog(Path(config))
         else:
             catalog, max_payload = catalog_of(jobs), None
         self.catalog: Catalog = _here(catalog, retry_delays=retry_delays)
@@ -135,17 +135,6 @@ def drain(
             return await worker.drain(timeout)
 
     return asyncio.run(work())
-
-
-def _project(config: Path) -> tuple[Catalog, int]:
-    from netscript_workers.config import LoadOptions
-    from netscript_workers.wiring import load_project
-
-    project = load_project(LoadOptions(path=config, environ=os.environ))
-    for problem in project.catalog.problems:
-        if problem.code.startswith("E"):
-            raise DefinitionError(problem.message, file=problem.file, line=problem.line, hint=problem.hint)
-    return project.catalog, project.settings.max_payload_bytes
 
 
 def _here(catalog: Catalog, *, retry_delays: bool) -> Catalog:

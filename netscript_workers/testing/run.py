@@ -1,6 +1,7 @@
 """One run of one handler."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from netscript_workers.domain.ids import IdFactory
 from netscript_workers.domain.outcome import Kind, Outcome, timed_out
 from netscript_workers.domain.target import JOB_MAX_RETRIES, JOB_TIMEOUT_MS, Concept
 from netscript_workers.errors import PayloadError, UsageError
-from netscript_workers.testing.handlers import handler_for
+from netscript_workers.testing.handlers import find_handler
 
 _TOO_MANY_LINES: Final = 100_000
 
@@ -65,9 +66,10 @@ class _Recorder:
 
 
 def run_job(  # noqa: PLR0913 - what a context says, one by one
-    job: Callable[..., Any],
+    job: Callable[..., Any] | str,
     payload: Any = None,
     *,
+    config: str | os.PathLike[str] | None = None,
     attempt: int = 1,
     max_attempts: int | None = None,
     timeout_ms: int | None = None,
@@ -78,10 +80,10 @@ def run_job(  # noqa: PLR0913 - what a context says, one by one
 ) -> JobRun:
     """Run a handler once, here and now, as the daemon would: payload checked, result encoded, exceptions caught.
 
-    `job` is a function with or without `@job`, plain or async. Keywords set what its context says;
-    `cancelled` makes `ctx.cancelled` true from the beginning. An async handler is ended at its timeout. Never
-    raises for what the handler does; `PayloadError` when `payload` is no JSON object. In a running event loop
-    use `run_job_async`.
+    `job` is a function with or without `@job`, plain or async, or the id of a job in the project of `config`.
+    Keywords set what its context says; `cancelled` makes `ctx.cancelled` true from the beginning. An async
+    handler is ended at its timeout. Never raises for what the handler does; `PayloadError` when `payload` is
+    no JSON object. In a running event loop use `run_job_async`.
     """
     try:
         asyncio.get_running_loop()
@@ -93,6 +95,7 @@ def run_job(  # noqa: PLR0913 - what a context says, one by one
         run_job_async(
             job,
             payload,
+            config=config,
             attempt=attempt,
             max_attempts=max_attempts,
             timeout_ms=timeout_ms,
@@ -105,9 +108,10 @@ def run_job(  # noqa: PLR0913 - what a context says, one by one
 
 
 async def run_job_async(  # noqa: PLR0913 - as above
-    job: Callable[..., Any],
+    job: Callable[..., Any] | str,
     payload: Any = None,
     *,
+    config: str | os.PathLike[str] | None = None,
     attempt: int = 1,
     max_attempts: int | None = None,
     timeout_ms: int | None = None,
@@ -117,7 +121,7 @@ async def run_job_async(  # noqa: PLR0913 - as above
     tracestate: str | None = None,
 ) -> JobRun:
     """Do what `run_job` does, in a running event loop; a plain function runs in a thread."""
-    handler = handler_for(job)
+    handler = find_handler(job, config)
     said = handler.declaration
     timeout = timeout_ms or said.timeout or JOB_TIMEOUT_MS
     attempts = max_attempts or (JOB_MAX_RETRIES if said.max_retries is None else said.max_retries) + 1

@@ -237,3 +237,29 @@ def test_loading_from_a_thread_works(modules):
     thread.start()
     thread.join(10)
     assert found == [1]
+
+
+def test_a_job_module_that_a_sibling_imports_runs_once(modules):
+    first = modules.write("counted_first.py", "RUNS = []\nRUNS.append(1)\n")
+    second = modules.write(
+        "counted_second.py", "from counted_first import RUNS\nfrom counted_third import N\n"
+    )
+    third = modules.write("counted_third.py", "N = object()\n")
+    root = str(modules.root)
+    module = load_module(first, root)
+    assert load_module(second, root).RUNS is module.RUNS
+    assert load_module(third, root).N is load_module(second, root).N
+
+
+def test_a_failed_module_is_not_left_under_its_plain_name(modules):
+    load_error(modules, "raise ValueError", name="plain_name_of_test.py")
+    assert "plain_name_of_test" not in sys.modules
+
+
+def test_one_bad_handler_does_not_hide_the_others(modules):
+    text = JOB + "\n@job('third')\ndef three(): ...\n\n@job('fourth')\ndef four(a, b, c): ...\n"
+    path = modules.write("a.py", text)
+    unusable: list[DefinitionError] = []
+    handlers = handlers_in(load_module(path, str(modules.root)), path, unusable)
+    assert [handler.target_id for handler in handlers] == ["first", "second"]
+    assert [error.line for error in unusable] == [10, 13]
