@@ -34,9 +34,11 @@ class Sections(TyperGroup):
 def build() -> typer.Typer:
     """Make the application with every command registered."""
     from netscript_workers.cli import (
+        bench,
         daemon,
         dead,
         doctor,
+        execute,
         executions,
         logs,
         scaffold,
@@ -67,7 +69,9 @@ def build() -> typer.Typer:
         status,
         targets,
         scaffold,
+        execute,
         doctor,
+        bench,
     ):
         noun.register(app)
     return app

@@ -1,6 +1,5 @@
 """`workers bench`: rates, latency and memory on this machine."""
 
-import asyncio
 import os
 import platform
 import signal
@@ -79,6 +78,8 @@ def bench(
 
     Takes about two minutes and leaves nothing behind. Measure on an otherwise quiet machine.
     """
+    import asyncio
+
     from netscript_workers.cli import bench_plan, bench_project
 
     parts = _parts(only)

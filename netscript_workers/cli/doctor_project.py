@@ -21,13 +21,14 @@ _THREADS: Final = Path("/proc/self/task")
 
 def findings(options: "LoadOptions") -> Iterator[Finding]:
     """Look at the project that `options` name. Imports its job modules, reaches no server and writes nothing."""
-    from netscript_workers import config, wiring
+    from netscript_workers import config
+    from netscript_workers.wiring.project import told
 
     loaded = config.load(options)
     file = str(loaded.file) if loaded.file else "none found: defaults are used"
     errors = [problem for problem in loaded.problems if problem.severity is Severity.ERROR]
     if loaded.settings is None:
-        first = f", first: {wiring.told(errors[0])}" if errors else ""
+        first = f", first: {told(errors[0])}" if errors else ""
         yield Finding(
             "config", State.PROBLEM, f"{file}, {count(len(errors), 'error')}{first}", "See: workers validate"
         )

@@ -14,11 +14,12 @@ T = TypeVar("T")
 
 def settings_of(options: "LoadOptions") -> "Settings":
     """Load the settings alone: no job module is imported. Raises `ConfigError` naming every error."""
-    from netscript_workers import config, wiring
+    from netscript_workers import config
+    from netscript_workers.wiring.project import refusal
 
     loaded = config.load(options)
     if loaded.settings is None:
-        raise ConfigError(wiring.refusal("the configuration cannot be used", loaded.problems))
+        raise ConfigError(refusal("the configuration cannot be used", loaded.problems))
     return loaded.settings
 
 

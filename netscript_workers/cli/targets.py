@@ -33,6 +33,7 @@ def tasks(json: options.Json = False, config: options.Config = None) -> None:
 
 def _print(concept: Concept, json: bool, config: Path | None) -> None:
     from netscript_workers import wiring
+    from netscript_workers.wiring.project import told
 
     project = wiring.load_project(options.load_options(config))
     found = sorted(
@@ -40,7 +41,7 @@ def _print(concept: Concept, json: bool, config: Path | None) -> None:
         key=lambda each: each.id,
     )
     for problem in project.catalog.problems:
-        render.note(wiring.told(problem))
+        render.note(told(problem))
     if json:
         render.data_json([wire.definition(each) for each in found])
         return
