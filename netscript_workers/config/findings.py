@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from netscript_workers.config.place import KeyPath, Place, dotted
+from netscript_workers.config.place import KeyPath, Place, dotted, problem_at
 from netscript_workers.config.spelling import nearest
 from netscript_workers.domain.problem import Problem
 
@@ -52,15 +52,7 @@ class Finding:
         name = self.path[-1] if self.path else ""
         subject = f"entry {name}" if isinstance(name, int) else f"“{name}”"
         message = self.message if self.missing else f"{subject} {self.message}"
-        return Problem(
-            code=self.code,
-            message=message,
-            hint=self.hint,
-            path=dotted(self.path),
-            file=place.file,
-            line=place.line,
-            column=place.column,
-        )
+        return problem_at(self.code, place._replace(path=self.path), message, self.hint)
 
     def said_by(self, code: str, name: str) -> Problem:
         """Return the problem of a variable or an option called `name`."""

@@ -57,8 +57,8 @@ def load(options: LoadOptions) -> Loaded:
             assign(tree, assignment.path, assignment.value)
             overlay[assignment.path] = (kind, assignment.name)
     settings = _validate(tree, context, _already_told)
-    settings.remember_environment(options.environ)
-    problems += broken_rules(settings, spelled.places)
+    settings.remember(options.environ, spelled.places)
+    problems += broken_rules(settings)
     written = {path: place for path, place in spelled.places.items() if path not in wrong}
     return Loaded(
         options=options,

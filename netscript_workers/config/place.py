@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from netscript_workers.domain.problem import Problem
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -39,3 +41,16 @@ def dotted(path: KeyPath) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
+
+
+def problem_at(code: str, place: Place, message: str, hint: str = "") -> Problem:
+    """Return the problem `code` at `place`."""
+    return Problem(
+        code=code,
+        message=message,
+        hint=hint,
+        path=dotted(place.path),
+        file=place.file,
+        line=place.line,
+        column=place.column,
+    )

@@ -1,9 +1,9 @@
 """Rules between settings: what no single value can break alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from netscript_workers.config.place import KeyPath, Place, dotted
+from netscript_workers.config.place import Place, dotted, problem_at
 from netscript_workers.domain.problem import Problem
 
 if TYPE_CHECKING:
@@ -14,31 +14,18 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
-def broken_rules(settings: "Settings", places: Mapping[KeyPath, Place]) -> list[Problem]:
+def broken_rules(settings: "Settings") -> list[Problem]:
     """Return every broken rule."""
-    rules = _Rules(settings, places)
+    rules = _Rules(settings)
     return [*rules.ids(), *rules.topics(), *rules.members(), *rules.listening(), *rules.unconfined()]
 
 
 class _Rules:
-    def __init__(self, settings: "Settings", places: Mapping[KeyPath, Place]) -> None:
+    def __init__(self, settings: "Settings") -> None:
         self._settings = settings
-        self._places = places
 
     def _at(self, node: "Node", key: str) -> Place:
-        path = (*node.place.path, key)
-        return self._places.get(path, node.place._replace(path=path))
-
-    def _problem(self, code: str, place: Place, message: str, hint: str) -> Problem:
-        return Problem(
-            code=code,
-            message=message,
-            hint=hint,
-            path=dotted(place.path),
-            file=place.file,
-            line=place.line,
-            column=place.column,
-        )
+        return self._settings.place_of(*node.place.path, key)
 
     def _targets(self) -> Iterator["JobTable | TaskTable"]:
         yield from self._settings.jobs
@@ -54,7 +41,7 @@ class _Rules:
             place = self._at(target, "id")
             if target.id in first:
                 message = f"the id “{target.id}” is taken already, by {_where(first[target.id])}"
-                yield self._problem(
+                yield problem_at(
                     "E023", place, message, "jobs and tasks share one space of ids: rename one of them"
                 )
             first.setdefault(target.id, place)
@@ -66,7 +53,7 @@ class _Rules:
             place = self._at(group, "topic")
             if group.topic in first:
                 message = f"the topic “{group.topic}” has a group already, at {_where(first[group.topic])}"
-                yield self._problem("E024", place, message, "put the jobs and tasks of both into one group")
+                yield problem_at("E024", place, message, "put the jobs and tasks of both into one group")
             first.setdefault(group.topic, place)
 
     def members(self) -> Iterator[Problem]:
@@ -78,16 +65,16 @@ class _Rules:
                         f"“{member.id}” names the topic “{member.topic}”, but its group binds “{group.topic}”"
                     )
                     hint = "leave the topic out, or move the definition out of the group"
-                    yield self._problem("E025", self._at(member, "topic"), message, hint)
+                    yield problem_at("E025", self._at(member, "topic"), message, hint)
 
     def listening(self) -> Iterator[Problem]:
         """An API that others can reach asks for a token."""
         api = self._settings.api
         host = api.listen.rpartition(":")[0]
         if host not in _LOOPBACK and api.token is None:
-            place = self._places.get(("api", "listen"), Place(("api", "listen")))
+            place = self._settings.place_of("api", "listen")
             message = f"the API would listen on {api.listen} without a token"
-            yield self._problem(
+            yield problem_at(
                 "E026", place, message, "set api.token (“env:NAME” reads it from the environment)"
             )
 
@@ -100,7 +87,7 @@ class _Rules:
             if task.permissions is None:
                 message = f"the task “{task.id}” has no permissions, and require_permissions is set"
                 hint = "add permissions, at least permissions = “none”"
-                yield self._problem("E027", task.place, message, hint)
+                yield problem_at("E027", task.place, message, hint)
 
 
 def _where(place: Place) -> str:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 from netscript_workers.config.choices import LogFormat, LogLevel, Provider, SandboxPolicy
 from netscript_workers.config.definitions import GroupTable, JobTable, TaskTable
 from netscript_workers.config.node import Node
+from netscript_workers.config.place import KeyPath, Place
 from netscript_workers.config.values import (
     AmqpUrl,
     ByteSize,
@@ -182,15 +183,28 @@ class Settings(Node):
     tasks: tuple[TaskTable, ...] = Field(default=(), description="tasks outside any group")
 
     _telemetry_variables: tuple[str, ...] = PrivateAttr(default=())
+    _places: Mapping[KeyPath, Place] = PrivateAttr(default={})
 
     @property
     def telemetry_variables(self) -> tuple[str, ...]:
         """Return the `OTEL_*` variables in the environment that ask for spans or metrics to be exported."""
         return self._telemetry_variables
 
-    def remember_environment(self, environ: Mapping[str, str]) -> None:
-        """Note which variables ask for telemetry; called once, by `load`."""
+    def remember(self, environ: Mapping[str, str], places: Mapping[KeyPath, Place]) -> None:
+        """Note where keys stand and which variables ask for telemetry; called once, by `load`."""
         self._telemetry_variables = tuple(name for name in sorted(environ) if _exports(name, environ[name]))
+        self._places = places
+
+    def place_of(self, *path: str | int) -> Place:
+        """Return the place of a key of the file, or of the nearest table around it."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._places:
+                return self._places[path[:length]]._replace(path=path)
+        return Place(path)
+
+    def is_written(self, *path: str | int) -> bool:
+        """Tell whether the file itself has this key."""
+        return path in self._places
 
     def declarations(self) -> tuple[Declaration, ...]:
         """Return every job and task of the config, with what its group hands down."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from netscript_workers.config.definitions import TaskTable
-from netscript_workers.config.place import KeyPath, Place, PlacedDict, dotted
+from netscript_workers.config.place import KeyPath, Place, PlacedDict, problem_at
 from netscript_workers.domain.problem import Problem
 
 Locate = Callable[[KeyPath], Place]
@@ -47,18 +47,8 @@ class _Walk(NamedTuple):
     spelled: Spelled
 
     def report(self, code: str, message: str, hint: str, path: KeyPath, written: KeyPath) -> None:
-        place = self.locate(written)
-        self.spelled.problems.append(
-            Problem(
-                code=code,
-                message=message,
-                hint=hint,
-                path=dotted(path),
-                file=place.file,
-                line=place.line,
-                column=place.column,
-            )
-        )
+        place = self.locate(written)._replace(path=path)
+        self.spelled.problems.append(problem_at(code, place, message, hint))
 
 
 def _table(

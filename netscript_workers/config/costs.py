@@ -1,0 +1,22 @@
+"""What a slot costs in memory, by mode: the figures behind the plan of `workers validate --explain`.
+
+Measured (proportional set size, Linux 6.18, Python 3.11) with a small job module; `workers bench` measures them on your
+machine. What a handler itself allocates comes on top, in every mode.
+"""
+
+from typing import Final
+
+from netscript_workers.domain.target import RunnerMode
+
+_MIB: Final = 1 << 20
+
+DAEMON_BYTES: Final = 45 * _MIB
+SLOT_BYTES: Final = {
+    RunnerMode.IN_PROCESS: 1 * _MIB,  # a task of the event loop, or a thread with its stack
+    RunnerMode.WEB_WORKER: 8 * _MIB,  # a process that shares most pages with the one it was forked from
+    RunnerMode.SUBPROCESS: 8 * _MIB,  # the same, for as long as the run lasts
+}
+TASK_BYTES: Final = 60 * _MIB  # a small deno program; other runtimes start below that
+BASIS: Final = "measured with a small job module; what handlers allocate comes on top"
+BOUNDED_BASIS: Final = "max_slot_memory_mb for warm slots, else measured with a small job module"
+QUEUE_FILE_CONNECTIONS: Final = 2  # one writes, one reads
