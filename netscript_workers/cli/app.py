@@ -17,7 +17,7 @@ Handlers are plain Python functions in workers/jobs/. Start with: workers init""
 class Sections(TyperGroup):
     """A group whose help lists its commands under headings, in plain text that pipes and screen readers take."""
 
-    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write one list for each heading, in the order in which the commands were registered."""
         sections: dict[str, list[tuple[str, str]]] = {}
         for name, command in self.commands.items():

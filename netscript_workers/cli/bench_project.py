@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,7 +107,7 @@ class BenchGround:
 
 
 @contextlib.contextmanager
-def ground(parent: Path | None) -> Iterator[BenchGround]:
+def ground(parent: Path | None) -> Generator[BenchGround]:
     """Make a temporary directory (under `parent`, else where the system keeps such) and remove it with everything in it."""
     with TemporaryDirectory(prefix="workers-bench-", dir=parent, ignore_cleanup_errors=True) as root:
         yield BenchGround(Path(root))
@@ -121,7 +121,7 @@ def forget_overrides() -> None:
 
 
 @contextlib.asynccontextmanager
-async def daemon(project: BenchProject, *arguments: str) -> AsyncIterator["Daemon"]:
+async def daemon(project: BenchProject, *arguments: str) -> AsyncGenerator["Daemon"]:
     """Run `workers combined` on `project` as a process of its own until the block ends."""
     with (project.directory / "daemon.log").open("w+b") as log:
         process = await asyncio.create_subprocess_exec(

@@ -25,12 +25,12 @@ _OLD: Final = "finished-long-ago"
 
 async def enqueue_rate(project: BenchProject, runs: int) -> float:
     """Return how many executions a second one `Client` enqueues in bulk."""
-    return runs / await _enqueue(project, "noop", [{}] * runs)
+    return runs / await _enqueue(project, "noop", _empty(runs))
 
 
 async def run_rate(project: BenchProject, runs: int) -> float:
     """Return how many no-op executions a second a daemon runs, from the first start to the last end on record."""
-    return runs * 1_000 / await _drained(project, "noop", [{}] * runs)
+    return runs * 1_000 / await _drained(project, "noop", _empty(runs))
 
 
 async def processor_ratio(project: BenchProject, runs: int, busy_ms: int) -> float:
@@ -102,6 +102,10 @@ async def _records(project: BenchProject, target: str, count: int) -> list[Execu
             f"{len(records) - len(undone)} of {count} measured runs completed; the first other one is: {undone[:1]}"
         )
     return records
+
+
+def _empty(count: int) -> list[dict[str, Any]]:
+    return [{} for _ in range(count)]
 
 
 async def _enqueue(project: BenchProject, target: str, payloads: "Sequence[dict[str, Any]]") -> float:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -79,7 +79,7 @@ def _demonstrate(directory: Path, *, keep: bool) -> None:
 
 
 @contextlib.contextmanager
-def _directory(arguments: Sequence[str]) -> Iterator[Path]:
+def _directory(arguments: Sequence[str]) -> Generator[Path]:
     if arguments:
         yield Path(arguments[0]).resolve()
         return
@@ -88,7 +88,7 @@ def _directory(arguments: Sequence[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _daemon(directory: Path) -> Iterator[None]:
+def _daemon(directory: Path) -> Generator[None]:
     """Run `workers combined` in `directory` for the time of the block; SIGTERM ends it, and SIGKILL if need be."""
     command = ["combined", "--log-format", "text"]
     _show(command, background=True)

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from netscript_workers.errors import PayloadError
 
@@ -27,7 +27,7 @@ def read_payload(text: str) -> dict[str, Any]:
             f"the payload{where} must be a JSON object, not {_kind(value)}. Put the value under a name: "
             f"--payload '{{\"value\": …}}'."
         )
-    return value
+    return cast("dict[str, Any]", value)
 
 
 def _raw(text: str) -> tuple[str | bytes, str]:
@@ -46,12 +46,11 @@ def _no_constant(name: str) -> Any:
     raise PayloadError(f"the payload holds {name}, which JSON does not have. Use null or a string.")
 
 
-def _kind(value: Any) -> str:
-    names: dict[type, str] = {
-        list: "an array",
-        str: "a string",
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-    }
-    return names.get(type(value), "null")
+def _kind(value: object) -> str:
+    if isinstance(value, list):
+        return "an array"
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, bool):
+        return "a boolean"
+    return "null" if value is None else "a number"

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from netscript_workers.domain import wire
-from netscript_workers.domain.execution import Enqueued, Execution, LogLine, Progress, Status, TriggeredBy
+from netscript_workers.domain.execution import Enqueued, LogLine
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Concept, Source, Target, TaskType
 from netscript_workers.ports.queue_admin import DeadLetter, TopicDepth, WorkerInfo
@@ -35,29 +35,6 @@ SHARED = {
 }
 
 
-def execution(**changes):
-    return Execution(
-        **{
-            "id": "0199f3a2-8d1c-7a40-b0c1-5f2f5a1e9d77",
-            "concept": Concept.JOB,
-            "target": "hello",
-            "topic": "default",
-            "status": Status.COMPLETED,
-            "triggered_by": TriggeredBy.MANUAL,
-            "triggered_at": T0,
-            "payload": b'{"name": "Ada"}',
-            "priority": 50,
-            "attempt": 1,
-            "max_attempts": 4,
-            "started_at": T0 + 5,
-            "completed_at": T0 + 17,
-            "result": b'{"ok": true}',
-            "progress": Progress(40, "half"),
-            **changes,
-        }
-    )
-
-
 def target(concept, **changes):
     return Target(
         id="hello",
@@ -70,8 +47,8 @@ def target(concept, **changes):
     )
 
 
-def test_an_execution_record_has_exactly_the_documented_keys():
-    record = wire.execution_record(execution())
+def test_an_execution_record_has_exactly_the_documented_keys(make_execution):
+    record = wire.execution_record(make_execution())
     assert set(record) == RECORD
     assert record["triggeredAt"] == "2026-11-18T11:06:40.123Z"
     assert record["duration"] == 12
@@ -79,8 +56,8 @@ def test_an_execution_record_has_exactly_the_documented_keys():
     assert record["progress"] == {"percent": 40, "message": "half"}
 
 
-def test_a_dead_letter_is_an_execution_with_its_reason():
-    shape = wire.dead_letter(DeadLetter(id="x", execution=execution(), reason="boom", failed_at=T0))
+def test_a_dead_letter_is_an_execution_with_its_reason(make_execution):
+    shape = wire.dead_letter(DeadLetter(id="x", execution=make_execution(), reason="boom", failed_at=T0))
     assert set(shape) == {"execution", "reason", "failedAt"}
     assert set(shape["execution"]) == RECORD
 
