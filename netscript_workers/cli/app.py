@@ -42,10 +42,12 @@ def build() -> typer.Typer:
         executions,
         logs,
         scaffold,
+        schema,
         status,
         targets,
         topics,
         trigger,
+        validate,
     )
 
     app = typer.Typer(
@@ -70,6 +72,8 @@ def build() -> typer.Typer:
         targets,
         scaffold,
         execute,
+        validate,
+        schema,
         doctor,
         bench,
     ):

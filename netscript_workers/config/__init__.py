@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from netscript_workers.config.capacity import pool_for
     from netscript_workers.config.choices import LogFormat, LogLevel, Provider, SandboxPolicy, ScalingMode
     from netscript_workers.config.codes import CODES
-    from netscript_workers.config.hazards import Subject, hazards
-    from netscript_workers.config.load import load
+    from netscript_workers.config.dangers import Subject, hazards
+    from netscript_workers.config.loading import load
     from netscript_workers.config.options import Loaded, LoadOptions, Origin, OriginKind
     from netscript_workers.config.plan import Plan, make_plan
     from netscript_workers.config.provider import ResolvedProvider, resolve_provider
@@ -64,10 +64,10 @@ _HOMES: Final = {
     "Secret": "secret",
     "SecretUrl": "secret",
     "Settings": "settings",
-    "Subject": "hazards",
-    "hazards": "hazards",
+    "Subject": "dangers",
+    "hazards": "dangers",
     "json_schema": "schema",
-    "load": "load",
+    "load": "loading",
     "make_plan": "plan",
     "pool_for": "capacity",
     "resolve_provider": "provider",

@@ -8,7 +8,7 @@ import msgspec
 from netscript_workers.config import costs
 from netscript_workers.config.capacity import pool_for
 from netscript_workers.config.choices import Provider
-from netscript_workers.config.hazards import worst_case_ms
+from netscript_workers.config.dangers import worst_case_ms
 from netscript_workers.config.provider import resolve_provider
 from netscript_workers.domain.pool import Lane, Pool
 from netscript_workers.domain.target import Concept, RunnerMode, Target
