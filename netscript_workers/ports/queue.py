@@ -83,7 +83,8 @@ class Queue(Protocol):
     async def take_expired(self, worker_id: str, lease_ms: int, limit: int) -> list[Execution]:
         """Take over at most `limit` running executions whose lease has run out (their worker is lost).
 
-        Each comes with a new token. The caller must settle them (their attempt is used up, cause `lost-worker`). No two workers get the same one.
+        Each has a new token, and no two workers get the same one. The caller must settle them (their attempt is used up,
+        cause `lost-worker`).
         `worker_id` in the records returned names the lost worker, not the caller.
         """
         ...

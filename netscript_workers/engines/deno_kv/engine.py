@@ -1,0 +1,56 @@
+"""The deno-kv engine: the three ports over one SQLite file in the layout of Deno KV."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from netscript_workers.engines.deno_kv.admin import DenoKvAdmin
+from netscript_workers.engines.deno_kv.history import DenoKvHistory
+from netscript_workers.engines.deno_kv.queue import DenoKvQueue
+from netscript_workers.engines.deno_kv.schema import prepare
+from netscript_workers.engines.deno_kv.times import wall_ms as host_wall_ms
+from netscript_workers.errors import EngineUnavailableError
+
+
+class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory):
+    """Fulfils `ports.engine.Engine`. Many processes of one host may have the file open.
+
+    Owns two threads, two connections and the descriptors of its bells between `open` and `close`.
+    `wall_ms` tells the time (ms since 1970), so that tests can own it.
+    """
+
+    def __init__(
+        self, path: Path, queue_name: str = "jobs", wall_ms: Callable[[], int] = host_wall_ms
+    ) -> None:
+        super().__init__(path, queue_name, wall_ms)
+        self._opened = False
+
+    async def open(self) -> None:
+        """Open the file, or make it with its directory; raises `EngineUnavailableError`, `EngineFormatError`."""
+        if self._opened:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EngineUnavailableError(
+                f"cannot make the directory {self._path.parent} for the queue: {error.strerror}. "
+                "Make it, or set connections.deno_kv_path to a place this user may write."
+            ) from error
+
+        def remember(db: sqlite3.Connection) -> None:
+            self._number = prepare(db, self._path, self._queue_name, self._sql)
+
+        self._connections.open(remember)
+        try:
+            self._bells.open()
+        except BaseException:
+            await self._connections.close()
+            raise
+        self._opened = True
+
+    async def close(self) -> None:
+        """Finish what is queued and let go of everything. Idempotent."""
+        if self._opened:
+            self._opened = False
+            await self._connections.close()
+            self._bells.close()

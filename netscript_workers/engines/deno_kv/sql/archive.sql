@@ -1,0 +1,2 @@
+INSERT INTO netscript_archive
+SELECT * FROM netscript_execution WHERE id IN (SELECT value FROM json_each(:ids)) AND +queue = :queue

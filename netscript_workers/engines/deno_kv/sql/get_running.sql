@@ -1,0 +1,7 @@
+SELECT json_group_array(json_array(
+  seq, id, concept, target, topic, status, triggered_by, triggered_at, payload, priority, attempt, max_attempts, token, due_at,
+  started_at, completed_at, exit_code, error, result, worker_id, correlation_id, idempotency_key, traceparent, tracestate,
+  progress, peak_memory, cpu_ms
+))
+FROM netscript_execution
+WHERE seq IN (SELECT value FROM json_each(:seqs))

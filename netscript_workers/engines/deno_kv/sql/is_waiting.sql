@@ -1,0 +1,12 @@
+-- Whether a claim for these topics may find something, and when the next pending row is due.
+SELECT json_array(
+  EXISTS (
+    SELECT 1 FROM json_each(:topics) AS t
+    WHERE EXISTS (
+        SELECT 1 FROM netscript_execution AS e
+        WHERE e.queue = :queue AND e.topic = t.value AND e.status = 'queued' AND e.parked = 0
+      )
+      AND NOT EXISTS (SELECT 1 FROM netscript_pause AS p WHERE p.queue = :queue AND p.topic = t.value)
+  ),
+  (SELECT min(due_at) FROM netscript_execution WHERE queue = :queue AND status = 'pending')
+)
