@@ -62,7 +62,7 @@ class HumanLines(logging.Formatter):
 def set_up(level: str, style: str, stream: TextIO | None = None) -> logging.Handler:
     """Let this package's loggers write to `stream` (standard error) and return the handler, for `take_down`.
 
-    `level` is a logging name in any case. `style` is `auto` (people on a terminal, JSON otherwise), `human` or `json`.
+    `level` is a logging name in any case. `style` is `auto` (text on a terminal, JSON otherwise), `text` or `json`.
     Loggers of other packages stay as they are, except that warnings and errors of asyncio come here too.
     """
     out = stream if stream is not None else sys.stderr

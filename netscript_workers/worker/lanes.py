@@ -94,6 +94,16 @@ class Lanes:
         )
 
     @property
+    def thirsty_topics(self) -> tuple[str, ...]:
+        """Return the topics of lanes that have a free slot and are known to be dry."""
+        return tuple(
+            topic
+            for lane in self._lanes
+            if lane.dry and lane.busy + len(lane.held) < lane.limit
+            for topic in lane.topics
+        )
+
+    @property
     def all_dry(self) -> bool:
         """Tell whether nothing runs, nothing is held, and every lane was found empty since the last wake."""
         return not self._busy and not self._held and all(lane.dry for lane in self._lanes)

@@ -195,7 +195,7 @@ class WorkerService:
 
     async def _engine_call(self) -> None:
         await self._parts.outages.outlast(
-            "wait for work", lambda: self._parts.queue.wait_for_work(self.lanes.topics, WAIT_MS)
+            "wait for work", lambda: self._parts.queue.wait_for_work(self.lanes.thirsty_topics, WAIT_MS)
         )
 
     def _take_in(self, claimed: list[Execution]) -> None:

@@ -2,14 +2,11 @@
 
 import asyncio
 
-import pytest
-from line import Line, no_op
-
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import LogLine, Progress, Status
 from netscript_workers.domain.outcome import Cause
-from netscript_workers.errors import EngineError, SlotError
-from netscript_workers.ports.queue import Claim, ClaimRequest, LaneDemand
+from netscript_workers.errors import SlotError
+from support.line import Line, no_op
 
 
 async def forever(_execution, _observer):
@@ -128,7 +125,7 @@ async def test_a_look_ahead_behind_a_long_run_goes_back_to_the_queue():
         rest = await line.enqueue("short", 50)
         await line.until(lambda: line.runner.running == [long])
         await line.in_status(Status.QUEUED, *rest)
-        assert all((await line.record(one)).attempt == 0 for one in rest)
+        assert {one.attempt for one in await line.engine.get_many(rest)} == {0}
         gate.set()
         await line.ended(long, *rest)
 
@@ -171,162 +168,3 @@ async def test_progress_and_lines_of_a_run_are_written_while_it_goes_on_and_at_i
         lines = [text.line for _, text in await line.engine.logs(one)]
     assert record.progress == Progress(100, "whole")
     assert lines == ["early", "late"]
-
-
-async def test_stopping_lets_a_run_finish_within_the_grace():
-    line = Line()
-    gate = asyncio.Event()
-
-    @line.job("slow")
-    async def slow(_execution, _observer):
-        await gate.wait()
-        return outcomes.succeeded(b"1")
-
-    async with line:
-        (one,) = await line.enqueue("slow")
-        await line.until(lambda: line.runner.running == [one])
-        stopping = asyncio.create_task(line.worker.stop(60_000))
-        await line.until(lambda: not line.worker.claiming)
-        gate.set()
-        await stopping
-        (record,) = await line.ended(one)
-    assert record.status is Status.COMPLETED
-
-
-async def test_a_run_that_outlasts_the_grace_goes_back_unused():
-    line = Line()
-    line.job("slow", max_retries=0)(forever)
-    async with line:
-        (one,) = await line.enqueue("slow")
-        await line.until(lambda: line.runner.running == [one])
-        await line.worker.stop(10)
-        await line.in_status(Status.QUEUED, one)
-        assert (await line.record(one)).attempt == 0
-        (attempt,) = await line.engine.attempts(one)
-    assert attempt.cause == Cause.SHUTDOWN
-
-
-async def test_a_paused_worker_claims_nothing_until_it_is_resumed():
-    line = Line()
-    line.job("short")(no_op)
-    async with line:
-        await line.ended(*await line.enqueue("short"))
-        line.worker.pause()
-        ids = await line.enqueue("short", 3)
-        await asyncio.sleep(0.1)  # nothing to wait for: nothing must happen
-        await line.in_status(Status.QUEUED, *ids)
-        line.worker.resume()
-        await line.ended(*ids)
-
-
-async def test_a_runner_that_breaks_fails_the_attempt_and_not_the_worker(caplog):
-    line = Line()
-
-    @line.job("broken", max_retries=0)
-    async def broken(_execution, _observer):
-        raise ZeroDivisionError("ours")
-
-    line.job("short")(no_op)
-    async with line:
-        (one,) = await line.ended(*await line.enqueue("broken"))
-        await line.ended(*await line.enqueue("short"))
-    assert one.status is Status.FAILED
-    assert "ZeroDivisionError: ours" in (one.error or "")
-
-
-async def test_what_a_lost_worker_left_is_taken_over_as_a_used_attempt():
-    line = Line(lease_ms=60)
-    line.job("job", max_retries=1)(no_op)
-    await line.engine.open()
-    (one,) = await line.enqueue("job")
-    lane = LaneDemand(("default",), 1)
-    await line.engine.claim_many(
-        ClaimRequest(worker_id="dead", lease_ms=1, total=1, lanes=(lane,), target_limits={})
-    )
-    async with line:
-        (record,) = await line.ended(one)
-        attempts = await line.engine.attempts(one)
-    assert (record.status, record.attempt) == (Status.COMPLETED, 2)
-    assert (attempts[0].cause, attempts[0].worker_id) == (Cause.LOST_WORKER, "dead")
-
-
-async def test_a_run_whose_lease_was_lost_is_stopped_and_records_nothing():
-    line = Line(lease_ms=300)
-    line.job("slow")(forever)
-    async with line:
-        (one,) = await line.enqueue("slow")
-        await line.until(lambda: line.runner.running == [one])
-        claimed = await line.record(one)
-        extend = line.engine.extend_many
-
-        async def lose(claims, lease_ms):
-            line.engine.extend_many = extend
-            renewal = await extend([Claim(c.execution_id, c.token + 1_000) for c in claims], lease_ms)
-            assert renewal.lost == (one,)
-            return renewal
-
-        line.engine.extend_many = lose
-        await line.until(lambda: line.runner.running == [])
-        assert claimed.attempt == 1
-        assert line.settler.unsettled == 0
-
-
-async def test_the_worker_outlasts_an_engine_that_fails_for_a_while_and_says_so(caplog):
-    line = Line()
-    line.job("short")(no_op)
-    failing = {"claim_many": 3, "settle_many": 3}
-
-    def break_for_a_while(name):
-        real = getattr(line.engine, name)
-
-        async def call(*args):
-            if failing[name]:
-                failing[name] -= 1
-                raise EngineError("the disk is full")
-            return await real(*args)
-
-        setattr(line.engine, name, call)
-
-    for name in failing:
-        break_for_a_while(name)
-    with caplog.at_level("WARNING"):
-        async with line:
-            (one,) = await line.ended(*await line.enqueue("short"))
-    assert one.status is Status.COMPLETED
-    assert failing == {"claim_many": 0, "settle_many": 0}
-    said = "\n".join(caplog.messages)
-    assert "the disk is full" in said
-    assert "recovered" in said
-
-
-async def test_a_settlement_that_cannot_be_written_does_not_hold_up_the_others():
-    line = Line()
-    line.job("short")(no_op)
-    real = line.engine.settle_many
-    poison: set[str] = set()
-
-    async def settle(settlements):
-        if any(one.execution_id in poison for one in settlements):
-            raise TypeError("cannot write this")
-        return await real(settlements)
-
-    line.engine.settle_many = settle
-    async with line:
-        (bad,) = await line.enqueue("short", delay_ms=50)
-        poison.add(bad)
-        good = await line.enqueue("short", 50)
-        await line.ended(*good)
-        await line.until(lambda: not line.settler.unsettled)
-
-
-@pytest.mark.parametrize("other", ["a", "b"])
-async def test_a_lane_full_of_long_runs_does_not_hold_up_the_other(other):
-    line = Line(a=1, b=1)
-    full = "b" if other == "a" else "a"
-    line.job("slow")(forever)
-    line.job("short")(no_op)
-    async with line:
-        await line.enqueue("slow", 5, topic=full)
-        await line.until(lambda: len(line.runner.running) == 1)
-        await line.ended(*await line.enqueue("short", 20, topic=other))
-        assert len(line.runner.running) == 1

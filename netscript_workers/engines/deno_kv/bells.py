@@ -1,7 +1,8 @@
 """Wakes whoever waits on this file, in this process and in others, without polling.
 
 Beside the database stands a directory with one small file a bell. After its commit a writer writes one byte to
-a bell's file; waiters watch the directory with inotify. Elsewhere than on Linux, and as a net, waiters look again once in `LOOK_AGAIN_S`.
+a bell's file; waiters watch the directory with inotify. Elsewhere than on Linux, and as a net, waiters look again
+once in `LOOK_AGAIN_S`.
 """
 
 import asyncio

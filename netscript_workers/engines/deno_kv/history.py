@@ -81,21 +81,9 @@ class DenoKvHistory(Base):
             )
             for row in _read_attempts(found)
         ]
-        for row in await self._rows(
-            [execution_id]
-        ):  # the attempt that succeeded is told by the execution's row
-            if row.status is Status.COMPLETED and row.completed_at is not None:
-                records.append(
-                    AttemptRecord(
-                        attempt=row.attempt,
-                        worker_id=row.worker_id,
-                        started_at=row.started_at,
-                        completed_at=row.completed_at,
-                        exit_code=row.exit_code,
-                        peak_memory=row.peak_memory,
-                        cpu_ms=row.cpu_ms,
-                    )
-                )
+        # The attempt that succeeded is told by the execution's own row.
+        own = await self._rows([execution_id])
+        records.extend(_success(row) for row in own if row.status is Status.COMPLETED)
         return records
 
     async def logs(self, execution_id: str, after: int = 0) -> list[tuple[int, LogLine]]:
@@ -155,6 +143,18 @@ class DenoKvHistory(Base):
             return Swept(len(aged), len(stale))
 
         return await self._connections.write(sweep)
+
+
+def _success(row: Row) -> AttemptRecord:
+    return AttemptRecord(
+        attempt=row.attempt,
+        worker_id=row.worker_id,
+        started_at=row.started_at,
+        completed_at=row.completed_at or 0,
+        exit_code=row.exit_code,
+        peak_memory=row.peak_memory,
+        cpu_ms=row.cpu_ms,
+    )
 
 
 def _finding(source: str, query: HistoryQuery) -> str:

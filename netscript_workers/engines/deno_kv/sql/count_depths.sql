@@ -1,15 +1,15 @@
 -- Of each topic: pending, queued, running, paused, and when its oldest queued row was triggered.
 WITH counts (topic, pending, queued, running, paused, oldest) AS (
-  SELECT topic, 0, count(*), 0, 0, min(seq) FROM netscript_execution
+  SELECT topic, 0, count(*), 0, 0, min(seq) FROM netscript_execution INDEXED BY netscript_claimable
   WHERE queue = :queue AND status = 'queued' AND parked = 0 GROUP BY topic
   UNION ALL
-  SELECT topic, 0, count(*), 0, 0, min(seq) FROM netscript_execution
+  SELECT topic, 0, count(*), 0, 0, min(seq) FROM netscript_execution INDEXED BY netscript_parked
   WHERE queue = :queue AND status = 'queued' AND parked = 1 GROUP BY topic
   UNION ALL
-  SELECT topic, count(*), 0, 0, 0, NULL FROM netscript_execution
+  SELECT topic, count(*), 0, 0, 0, NULL FROM netscript_execution INDEXED BY netscript_due
   WHERE queue = :queue AND status = 'pending' GROUP BY topic
   UNION ALL
-  SELECT topic, 0, 0, count(*), 0, NULL FROM netscript_execution
+  SELECT topic, 0, 0, count(*), 0, NULL FROM netscript_execution INDEXED BY netscript_running
   WHERE queue = :queue AND status = 'running' GROUP BY topic
   UNION ALL
   SELECT topic, 0, 0, 0, 1, NULL FROM netscript_pause WHERE queue = :queue

@@ -3,7 +3,7 @@ SELECT json_group_array(id)
 FROM (
   SELECT id
   FROM (
-    SELECT id, completed_at, seq, target, topic FROM netscript_execution
+    SELECT id, completed_at, seq, target, topic FROM netscript_execution INDEXED BY netscript_finished
     WHERE queue = :queue AND status IN ('failed', 'timeout') AND archive_at IS NOT NULL
     UNION ALL
     SELECT id, completed_at, seq, target, topic FROM netscript_archive

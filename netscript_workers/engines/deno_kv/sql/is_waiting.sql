@@ -3,10 +3,10 @@ SELECT json_array(
   EXISTS (
     SELECT 1 FROM json_each(:topics) AS t
     WHERE EXISTS (
-        SELECT 1 FROM netscript_execution AS e
+        SELECT 1 FROM netscript_execution AS e INDEXED BY netscript_claimable
         WHERE e.queue = :queue AND e.topic = t.value AND e.status = 'queued' AND e.parked = 0
       )
       AND NOT EXISTS (SELECT 1 FROM netscript_pause AS p WHERE p.queue = :queue AND p.topic = t.value)
   ),
-  (SELECT min(due_at) FROM netscript_execution WHERE queue = :queue AND status = 'pending')
+  (SELECT min(due_at) FROM netscript_execution INDEXED BY netscript_due WHERE queue = :queue AND status = 'pending')
 )

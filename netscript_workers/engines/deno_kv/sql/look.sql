@@ -14,7 +14,7 @@ best AS (
     SELECT json_group_array(seq)
     FROM (
       SELECT seq
-      FROM netscript_execution
+      FROM netscript_execution INDEXED BY netscript_claimable
       WHERE queue = :queue AND topic = w.topic AND status = 'queued' AND parked = 0
       ORDER BY priority DESC, seq
       LIMIT :total
@@ -22,11 +22,11 @@ best AS (
   )) AS hit
 )
 SELECT json_array(
-  (SELECT min(due_at) FROM netscript_execution WHERE queue = :queue AND status = 'pending'),
-  EXISTS (SELECT 1 FROM netscript_execution WHERE queue = :queue AND status = 'queued' AND parked = 1),
+  (SELECT min(due_at) FROM netscript_execution INDEXED BY netscript_due WHERE queue = :queue AND status = 'pending'),
+  EXISTS (SELECT 1 FROM netscript_execution INDEXED BY netscript_parked WHERE queue = :queue AND status = 'queued' AND parked = 1),
   (
     SELECT json_group_object(value, (
-      SELECT count(*) FROM netscript_execution AS r
+      SELECT count(*) FROM netscript_execution AS r INDEXED BY netscript_running
       WHERE r.queue = :queue AND r.target = value AND r.status = 'running'
     ))
     FROM json_each(:limited)

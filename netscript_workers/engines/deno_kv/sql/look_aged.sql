@@ -1,6 +1,6 @@
 SELECT json_array(
   (SELECT json_group_array(id) FROM (
-    SELECT id FROM netscript_execution
+    SELECT id FROM netscript_execution INDEXED BY netscript_ageing
     WHERE queue = :queue AND archive_at <= :now AND archive_at IS NOT NULL ORDER BY archive_at LIMIT :limit
   )),
   (SELECT json_group_array(id) FROM (

@@ -5,11 +5,11 @@ WITH RECURSIVE wanted AS (
   WHERE NOT EXISTS (SELECT 1 FROM netscript_pause AS p WHERE p.queue = :queue AND p.topic = (value ->> 1))
 ),
 targets (target) AS (
-  SELECT min(target) FROM netscript_execution WHERE queue = :queue AND status = 'queued' AND parked = 1
+  SELECT min(target) FROM netscript_execution INDEXED BY netscript_parked WHERE queue = :queue AND status = 'queued' AND parked = 1
   UNION ALL
   SELECT (
     SELECT min(n.target)
-    FROM netscript_execution AS n
+    FROM netscript_execution AS n INDEXED BY netscript_parked
     WHERE n.queue = :queue AND n.status = 'queued' AND n.parked = 1 AND n.target > targets.target
   )
   FROM targets
@@ -17,7 +17,7 @@ targets (target) AS (
 ),
 rooms AS (
   SELECT t.target, coalesce((SELECT value FROM json_each(:limits) WHERE key = t.target), 1000000000) - (
-    SELECT count(*) FROM netscript_execution AS r
+    SELECT count(*) FROM netscript_execution AS r INDEXED BY netscript_running
     WHERE r.queue = :queue AND r.target = t.target AND r.status = 'running'
   ) AS room
   FROM targets AS t
@@ -33,7 +33,7 @@ best AS (
     SELECT json_group_array(seq)
     FROM (
       SELECT seq
-      FROM netscript_execution
+      FROM netscript_execution INDEXED BY netscript_parked
       WHERE queue = :queue AND target = r.target AND topic = w.topic AND status = 'queued' AND parked = 1
       ORDER BY priority DESC, seq
       LIMIT :total

@@ -8,7 +8,7 @@ WHERE seq IN (
     SELECT json_group_array(seq) FILTER (WHERE target IN (SELECT value FROM json_each(:blocked)))
     FROM (
       SELECT seq, target
-      FROM netscript_execution
+      FROM netscript_execution INDEXED BY netscript_claimable
       WHERE queue = :queue AND topic = t.value AND status = 'queued' AND parked = 0
       ORDER BY priority DESC, seq
       LIMIT :reach

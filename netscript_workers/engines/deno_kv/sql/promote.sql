@@ -3,7 +3,7 @@ UPDATE netscript_execution
 SET status = 'queued', due_at = NULL
 WHERE seq IN (
   SELECT seq
-  FROM netscript_execution
+  FROM netscript_execution INDEXED BY netscript_due
   WHERE queue = :queue AND status = 'pending' AND due_at <= :now
   ORDER BY due_at
   LIMIT :limit

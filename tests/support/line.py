@@ -4,13 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from netscript_workers.engines.memory import MemoryEngine
-
 from netscript_workers.domain.execution import Execution, NewExecution, Status
 from netscript_workers.domain.ids import IdFactory
 from netscript_workers.domain.outcome import Outcome, succeeded
 from netscript_workers.domain.pool import Lane, Pool
 from netscript_workers.domain.target import Concept, RunnerMode, Source, Target
+from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.ports.runner import SlotReport
 from netscript_workers.wiring.worker import SystemClock
 from netscript_workers.worker.faults import Faults
