@@ -14,6 +14,7 @@ from netscript_workers.processes.lines import CUT_MARK
 from netscript_workers.runners.slot_output import LEVELS
 
 MAX_LINE_CHARS: Final = 16 * 1024
+_DROPPED: Final = "\n (the rest of a line that has been cut)"  # no line can be equal to it
 
 
 class RunOutput:
@@ -31,19 +32,26 @@ class RunOutput:
         with self._lock:
             if self._open_lines is None:
                 self._open_lines = {}
-            *whole, rest = (self._open_lines.get(stream, "") + text).split("\n")
-            if len(rest) > MAX_LINE_CHARS:
-                whole.append(rest)
-                rest = ""
-            self._open_lines[stream] = rest
-            self._report(stream, whole)
+            held = self._open_lines.get(stream, "")
+            *whole, rest = text.split("\n")
+            if whole:
+                whole[0] = _DROPPED if held == _DROPPED else held + whole[0]
+                held = ""
+            lines = [line for line in whole if line != _DROPPED]
+            if held != _DROPPED:
+                rest = held + rest
+                if len(rest) > MAX_LINE_CHARS:
+                    lines.append(rest)
+                    rest = _DROPPED
+                self._open_lines[stream] = rest
+            self._report(stream, lines)
 
     def finish(self) -> None:
         """Hand on lines that were left open."""
         if self._open_lines is None:
             return
         for stream, rest in self._open_lines.items():
-            if rest:
+            if rest and rest != _DROPPED:
                 self._report(stream, [rest])
         self._open_lines = None
 

@@ -28,6 +28,7 @@ from netscript_workers.runners.slot_output import SlotOutputs
 
 _CHUNK: Final = 65_536
 _LARGE_CHUNK: Final = 1_048_576
+_EXIT_SECONDS: Final = 0.5
 _KILLED: Final = -9
 
 
@@ -53,6 +54,7 @@ class SlotProcess:
         self._ended: asyncio.Future[Outcome | None] | None = None
         self._observer: RunObserver | None = None
         self._why_killed: str | None = None
+        self._closed: asyncio.TimerHandle | None = None
         self.pid = 0
         self.children = 0
         self.runs = 0
@@ -72,10 +74,10 @@ class SlotProcess:
         self._observer = observer
         self._ended = ended = self._loop.create_future()
         if self.alive:
-            self._outputs.begin_run(observer)
             if self.children:
                 self._begin_with_new_outputs(execution, max_attempts, deadline, observer)
             else:
+                self._outputs.begin_run(observer)
                 self._write(frame(Run(execution, max_attempts, deadline)))
         else:
             self._finish(crashed("the slot's process ended before the run began", None))
@@ -114,6 +116,9 @@ class SlotProcess:
     def close(self) -> None:
         """Let go of the socket and the pipes. Idempotent."""
         self.alive = False
+        if self._closed is not None:
+            self._closed.cancel()
+            self._closed = None
         if self._connection.fileno() >= 0:
             self._loop.remove_reader(self._connection)
             self._loop.remove_writer(self._connection)
@@ -128,6 +133,8 @@ class SlotProcess:
         """Part this run's output from that of processes which an earlier run left behind: they keep the old pipes."""
         read_out, write_out = os.pipe()
         read_err, write_err = os.pipe()
+        self._outputs.replace(read_out, read_err)
+        self._outputs.begin_run(observer)
         try:
             data = frame(Run(execution, max_attempts, deadline, outputs=True))
             sent = socket.send_fds(self._connection, [data], [write_out, write_err])
@@ -137,13 +144,16 @@ class SlotProcess:
         finally:
             os.close(write_out)
             os.close(write_err)
-        self._outputs.replace(read_out, read_err)
-        self._outputs.begin_run(observer)
 
     def _on_readable(self) -> None:
         if self._read() is False and self._connection.fileno() >= 0:
             self._loop.remove_reader(self._connection)
-            self.kill("the slot's process closed its connection to the daemon")
+            # Nearly always because it has ended, which the zygote will report; if not, it is of no use any more.
+            self._closed = self._loop.call_later(
+                _EXIT_SECONDS,
+                self.kill,
+                "the slot's process closed its connection to the daemon and was ended",
+            )
 
     def _read(self) -> bool | None:
         """Read once; None when there is nothing now, False when there never will be."""
