@@ -1,7 +1,7 @@
 """The engine that the settings choose."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from netscript_workers import config
@@ -29,7 +29,7 @@ def engine_for(settings: config.Settings) -> "Engine":
 
 
 @contextlib.asynccontextmanager
-async def open_engine(settings: config.Settings) -> AsyncIterator["Engine"]:
+async def open_engine(settings: config.Settings) -> AsyncGenerator["Engine"]:
     """Open the engine of `settings` for the time of a `with`; raises as `Engine.open` does."""
     engine = engine_for(settings)
     await engine.open()

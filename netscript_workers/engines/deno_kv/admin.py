@@ -168,13 +168,13 @@ class DenoKvAdmin(Base):
     async def announce(self, worker: WorkerInfo) -> None:
         """See `ports.queue_admin.QueueAdmin`."""
         parameters = self._with(id=worker.id, now=self._wall_ms(), info=msgspec.json.encode(worker).decode())
-        await self._connections.write(lambda tx: tx.run(self._sql["announce"], parameters))
+        await self._connections.write(lambda tx: tx.run(self._sql["announce"], parameters), durable=False)
 
     async def forget(self, worker_id: str) -> None:
         """See `ports.queue_admin.QueueAdmin`."""
         silent_since = self._wall_ms() - 10 * SEEN_WITHIN_MS
         parameters = self._with(id=worker_id, silent_since=silent_since)
-        await self._connections.write(lambda tx: tx.run(self._sql["forget"], parameters))
+        await self._connections.write(lambda tx: tx.run(self._sql["forget"], parameters), durable=False)
 
     async def workers(self) -> list[WorkerInfo]:
         """See `ports.queue_admin.QueueAdmin`."""

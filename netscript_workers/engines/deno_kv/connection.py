@@ -53,14 +53,17 @@ Operation = Callable[[Transaction], T]
 class _Item:
     """One operation on its way: what to do, who waits, and how to undo it for a caller that went away."""
 
-    __slots__ = ("answer", "error", "future", "operation", "undo")
+    __slots__ = ("answer", "durable", "error", "future", "operation", "undo")
 
     def __init__(
         self,
         operation: Operation[Any],
         future: "asyncio.Future[Any]",
         undo: Callable[[Any], Operation[Any]] | None,
+        *,
+        durable: bool,
     ) -> None:
+        self.durable = durable
         self.operation = operation
         self.future = future
         self.undo = undo
@@ -81,6 +84,7 @@ class Connections:
         self._writing: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
         self._readers: ThreadPoolExecutor | None = None
+        self._durable = True
 
     def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
         """Connect, let `prepare` see to the schema, and start the threads; blocks for the time of a few file accesses."""
@@ -94,6 +98,7 @@ class Connections:
                 self._disconnect()
                 raise
         self._writing.execute("PRAGMA busy_timeout=0")
+        self._durable = True
         self._loop = asyncio.get_running_loop()
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="deno-kv-read")
         self._thread = threading.Thread(target=self._write_for_ever, name="deno-kv-write", daemon=True)
@@ -116,15 +121,23 @@ class Connections:
                 connection.close()
         self._reading = self._writing = None
 
-    async def write(self, operation: Operation[T], undo: Callable[[T], Operation[Any]] | None = None) -> T:
-        """Run `operation` durably and return its answer once the commit is done.
+    async def write(
+        self,
+        operation: Operation[T],
+        undo: Callable[[T], Operation[Any]] | None = None,
+        *,
+        durable: bool = True,
+    ) -> T:
+        """Run `operation` and return its answer once the commit is done: on the disk, if `durable`.
 
+        One that is not survives the end of every process, though not a power cut; a later durable commit takes it along.
+        A claim is such a one: forgotten, its execution is queued as before.
         `undo` makes the operation that takes back what was done for a caller cancelled meanwhile.
         """
         if self._thread is None:
             raise EngineUnavailableError(f"the queue {self._path} is not open")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._items.put(_Item(operation, future, undo))
+        self._items.put(_Item(operation, future, undo, durable=durable))
         return await future
 
     async def read(self, statement: str, parameters: dict[str, Any]) -> Any:
@@ -168,6 +181,7 @@ class Connections:
             raise AssertionError("the writing thread outlived its connection")
         try:
             with translated(self._path):
+                self._sync_for(db, durable=any(item.durable for item in group))
                 _begin(db, self._path)
                 for item in group:
                     _perform(db, item, bells, alone=len(group) == 1)
@@ -182,13 +196,21 @@ class Connections:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._deliver, group)
 
+    def _sync_for(self, db: sqlite3.Connection, *, durable: bool) -> None:
+        """Let the next commit wait for the disk only if somebody was promised that."""
+        if durable is not self._durable:
+            db.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
+            self._durable = durable
+
     def _deliver(self, group: list[_Item]) -> None:
         for item in group:
             future = item.future
             if future.done():
                 if item.error is None and item.undo is not None:
                     undo = item.undo(item.answer)
-                    self._items.put(_Item(undo, asyncio.get_running_loop().create_future(), None))
+                    self._items.put(
+                        _Item(undo, asyncio.get_running_loop().create_future(), None, durable=False)
+                    )
             elif item.error is not None:
                 future.set_exception(item.error)
             else:

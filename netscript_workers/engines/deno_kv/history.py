@@ -105,7 +105,7 @@ class DenoKvHistory(Base):
             lines = [(entry.execution_id, entry.token, entry.lines) for entry in entries]
             add_lines(tx, self._sql, self._number, lines)
 
-        await self._connections.write(record)
+        await self._connections.write(record, durable=False)
 
     async def wait_for_end(self, execution_ids: Sequence[str], timeout_ms: int) -> list[Execution]:
         """See `ports.history.History`."""

@@ -79,7 +79,7 @@ class DenoKvQueue(Base):
             )
             return claiming.perform(tx)
 
-        return await self._connections.write(claim, undo=self._give_back)
+        return await self._connections.write(claim, undo=self._give_back, durable=False)
 
     def _give_back(self, claimed: list[Execution]) -> Operation[None]:
         """Take back claims whose caller was cancelled before it heard of them."""
@@ -119,7 +119,7 @@ class DenoKvQueue(Base):
                 lost=tuple(c.execution_id for c in claims if (c.execution_id, c.token) not in live)
             )
 
-        return await self._connections.write(extend)
+        return await self._connections.write(extend, durable=False)
 
     async def take_expired(self, worker_id: str, lease_ms: int, limit: int) -> list[Execution]:
         """See `ports.queue.Queue`."""
@@ -138,7 +138,7 @@ class DenoKvQueue(Base):
             order = {seq: place for place, seq in enumerate(numbers)}
             return [row.execution() for row in sorted(rows, key=lambda row: order[row.seq])]
 
-        return await self._connections.write(take)
+        return await self._connections.write(take, durable=False)
 
     async def wait_for_work(self, topics: Sequence[str], timeout_ms: int) -> None:
         """See `ports.queue.Queue`."""
