@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from netscript_workers.config.declare import placed_declarations
 from netscript_workers.config.options import Origin, OriginKind
 from netscript_workers.config.place import dotted
 
@@ -28,7 +27,7 @@ def effective_values(loaded: "Loaded", catalog: "Catalog | None") -> tuple[dict[
     if catalog is None:
         return effective, origins
     tables = {str(table["id"]): table for table in _target_tables(effective)}
-    for place, declaration in placed_declarations(settings):
+    for place, declaration in settings.placed_declarations():
         target = catalog.targets.get(declaration.id)
         table = tables.get(declaration.id)
         if target is None or table is None or not place.path:

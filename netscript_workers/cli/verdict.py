@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from netscript_workers.config.declare import placed_declarations
 from netscript_workers.config.place import Place, dotted, problem_at
 from netscript_workers.domain.problem import Problem, Severity
 
@@ -96,7 +95,7 @@ def _scan(settings: "Settings") -> "Catalog":
 def _placed(found: Iterable[Problem], settings: "Settings", told: list[Problem]) -> Iterable[Problem]:
     """Give the catalog's findings the key path and column of the declaration they are about."""
     by_line: dict[tuple[str | None, int | None], Place] = {
-        (place.file, place.line): place for place, _ in placed_declarations(settings) if place.line
+        (place.file, place.line): place for place, _ in settings.placed_declarations() if place.line
     }
     doubled = {problem.path for problem in told if problem.code == "E023"}
     for problem in found:

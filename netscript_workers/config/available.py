@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from netscript_workers.config.choices import Provider, ScalingMode
-from netscript_workers.config.declare import placed_declarations
 from netscript_workers.config.place import Place, problem_at
 from netscript_workers.config.provider import resolve_provider
 from netscript_workers.domain.problem import Problem
@@ -52,7 +51,7 @@ def _providers(settings: "Settings") -> Iterator[Problem]:
 
 
 def _targets(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:
-    places = {declaration.id: place for place, declaration in placed_declarations(settings)}
+    places = {declaration.id: place for place, declaration in settings.placed_declarations()}
     for declaration in settings.declarations():
         missing = declaration.id not in targets and declaration.concept is Concept.TASK
         if missing and declaration.enabled is not False:

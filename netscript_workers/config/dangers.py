@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from netscript_workers.config.choices import Provider, SandboxPolicy
-from netscript_workers.config.declare import placed_declarations
 from netscript_workers.config.place import Place, problem_at
 from netscript_workers.config.provider import resolve_provider
 from netscript_workers.config.tools import missing_tools
@@ -85,7 +84,7 @@ class _Look:
     def __init__(self, settings: "Settings", subject: Subject) -> None:
         self._settings = settings
         self._subject = subject
-        self._places = {declaration.id: place for place, declaration in placed_declarations(settings)}
+        self._places = {declaration.id: place for place, declaration in settings.placed_declarations()}
         self._provider = resolve_provider(settings).provider
 
     def target(self, target: Target) -> Iterator[Problem]:

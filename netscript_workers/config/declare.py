@@ -6,22 +6,20 @@ from netscript_workers.config.place import Place
 from netscript_workers.domain.target import DB_DAYS, KV_DAYS, Concept, Declaration, Limits, Retention, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netscript_workers.config.definitions import GroupTable, JobTable, RetentionTable, TaskTable
-    from netscript_workers.config.settings import Settings
 
 
-def declarations(settings: "Settings") -> tuple[Declaration, ...]:
-    """Return every job and task, groups' values handed down, in the order of the file's keys."""
-    return tuple(declaration for _, declaration in placed_declarations(settings))
-
-
-def placed_declarations(settings: "Settings") -> list[tuple[Place, Declaration]]:
-    """Return the same with the place of each."""
-    by_topic = {group.topic: group for group in settings.groups}
+def declare(
+    jobs: "Sequence[JobTable]", tasks: "Sequence[TaskTable]", groups: "Sequence[GroupTable]"
+) -> list[tuple[Place, Declaration]]:
+    """Return every job and task with its place, groups' values handed down, in the order of the file's keys."""
+    by_topic = {group.topic: group for group in groups}
     members: list[tuple[JobTable | TaskTable, GroupTable | None]] = [
-        *((table, None) for table in settings.jobs),
-        *((table, None) for table in settings.tasks),
-        *((table, group) for group in settings.groups for table in (*group.jobs, *group.tasks)),
+        *((table, None) for table in jobs),
+        *((table, None) for table in tasks),
+        *((table, group) for group in groups for table in (*group.jobs, *group.tasks)),
     ]
     return [
         (table.place, _declare(table, group, group or by_topic.get(table.topic or "")))

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _OURS: Final = re.compile(r"E\d{3}\Z")
-_SECRET_KEYS: Final = frozenset({"connections", "api", "redis_url", "database_url", "amqp_url", "token", "deno_kv_path", "env"})
+_SECRET_KEYS: Final = frozenset(
+    {"connections", "api", "redis_url", "database_url", "amqp_url", "token", "deno_kv_path", "env"}
+)
 _TYPE_WORDS: Final = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",

@@ -16,8 +16,8 @@ from typing import Any, cast
 
 import msgspec
 
+from netscript_workers.config.document import Document
 from netscript_workers.config.locate_python import locate_python
-from netscript_workers.config.source import Document
 from netscript_workers.domain.problem import Problem
 from netscript_workers.errors import DefinitionError
 

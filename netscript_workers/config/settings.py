@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from netscript_workers.config.choices import LogFormat, LogLevel, Provider, SandboxPolicy
+from netscript_workers.config.declare import declare
 from netscript_workers.config.definitions import GroupTable, JobTable, TaskTable
 from netscript_workers.config.node import Node
 from netscript_workers.config.place import KeyPath, Place
@@ -208,9 +209,11 @@ class Settings(Node):
 
     def declarations(self) -> tuple[Declaration, ...]:
         """Return every job and task of the config, with what its group hands down."""
-        from netscript_workers.config.declare import declarations
+        return tuple(declaration for _, declaration in self.placed_declarations())
 
-        return declarations(self)
+    def placed_declarations(self) -> list[tuple[Place, Declaration]]:
+        """Return the same with the place of each."""
+        return declare(self.jobs, self.tasks, self.groups)
 
     def group_limits(self) -> dict[str, int]:
         """Return the concurrency of each group's topic."""

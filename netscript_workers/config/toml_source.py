@@ -5,8 +5,8 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
+from netscript_workers.config.document import Document
 from netscript_workers.config.locate import locate
-from netscript_workers.config.source import Document
 from netscript_workers.domain.problem import Problem
 
 _WHERE: Final = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\s*$")

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from netscript_workers.config.declare import placed_declarations
 from netscript_workers.config.place import Place, problem_at
 from netscript_workers.domain.problem import Problem
 from netscript_workers.domain.target import Concept, Target, TaskType
@@ -27,7 +26,7 @@ def missing_tools(
     settings: "Settings", targets: Mapping[str, Target], environ: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Yield one warning for each program that an enabled task needs and this host has not."""
-    places = {declaration.id: place for place, declaration in placed_declarations(settings)}
+    places = {declaration.id: place for place, declaration in settings.placed_declarations()}
     needed: dict[str, tuple[Target, str]] = {}
     for target in targets.values():
         if target.concept is not Concept.TASK or not target.enabled or target.type is None:
