@@ -10,13 +10,15 @@ from netscript_workers.domain.target import RunnerMode
 
 _MIB: Final = 1 << 20
 
-DAEMON_BYTES: Final = 45 * _MIB
+DAEMON_BYTES: Final = (
+    46 * _MIB
+)  # with the small process that slots are forked from; 32 without it (in-process)
 SLOT_BYTES: Final = {
     RunnerMode.IN_PROCESS: 1 * _MIB,  # a task of the event loop, or a thread with its stack
-    RunnerMode.WEB_WORKER: 8 * _MIB,  # a process that shares most pages with the one it was forked from
-    RunnerMode.SUBPROCESS: 8 * _MIB,  # the same, for as long as the run lasts
+    RunnerMode.WEB_WORKER: 3 * _MIB,  # a process that shares most pages with the one it was forked from
+    RunnerMode.SUBPROCESS: 3 * _MIB,  # the same, for as long as the run lasts
 }
 TASK_BYTES: Final = 60 * _MIB  # a small deno program; other runtimes start below that
+QUEUE_FILE_CONNECTIONS: Final = 2  # one writes, one reads
 BASIS: Final = "measured with a small job module; what handlers allocate comes on top"
 BOUNDED_BASIS: Final = "max_slot_memory_mb for warm slots, else measured with a small job module"
-QUEUE_FILE_CONNECTIONS: Final = 2  # one writes, one reads
