@@ -7,6 +7,7 @@ import msgspec
 
 from netscript_workers.config.options import Origin, OriginKind
 from netscript_workers.config.place import dotted
+from netscript_workers.domain.target import DB_DAYS, KV_DAYS
 
 if TYPE_CHECKING:
     from netscript_workers.catalog import Catalog
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Fields that are shown as they are in the file: an unset one means “nothing”, not “the default of something”.
 _LEFT_ALONE: Final = frozenset({"permissions", "limits", "retention", "env", "id", "entrypoint"})
+_GROUP_DEFAULTS: Final = ((("retention", "kv_days"), KV_DAYS), (("retention", "db_days"), DB_DAYS))
 _FROM_GROUP: Final = frozenset({"topic", "runtime"})
 
 
@@ -24,6 +26,9 @@ def effective_values(loaded: "Loaded", catalog: "Catalog | None") -> tuple[dict[
     settings = loaded.partial
     effective = settings.model_dump(mode="json", by_alias=True)
     origins = dict(loaded.origins)
+    for group, table in zip(settings.groups, effective["groups"], strict=True):
+        for keys, default in _GROUP_DEFAULTS:
+            _fill(table, keys, default, origins, dotted((*group.place.path, *keys)))
     if catalog is None:
         return effective, origins
     tables = {str(table["id"]): table for table in _target_tables(effective)}
@@ -38,6 +43,16 @@ def effective_values(loaded: "Loaded", catalog: "Catalog | None") -> tuple[dict[
             table[key] = value
             origins[path] = _origin(loaded, catalog, place, target, key, value)
     return effective, origins
+
+
+def _fill(
+    table: dict[str, Any], keys: tuple[str, ...], default: Any, origins: dict[str, Origin], path: str
+) -> None:
+    for key in keys[:-1]:
+        table = table[key]
+    if table[keys[-1]] is None:
+        table[keys[-1]] = default
+        origins[path] = Origin(default, OriginKind.DEFAULT)
 
 
 def _target_tables(effective: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -183,6 +183,7 @@ def test_values_that_a_config_job_leaves_unset_come_from_code_group_or_default(v
     assert origins["groups[0].jobs[0].max_retries"]["value"] == 7
     assert origins["groups[0].jobs[0].max_retries"]["detail"].endswith("validated_mail.py:3 (@job)")
     assert origins["groups[0].jobs[0].topic"]["value"] == "post"
+    assert origins["groups[0].retention.kv_days"] == {"value": 7, "source": "default", "detail": ""}
     assert origins["groups[0].jobs[0].runtime"]["detail"].endswith("config.toml:3")
     assert origins["groups[0].jobs[0].timeout"] == {"value": 60_000, "source": "default", "detail": ""}
     assert as_json(printed)["effective"]["groups"][0]["jobs"][0]["max_retries"] == 7
