@@ -1,8 +1,9 @@
 """`workers exec`: one run, now, in the foreground, with no queue."""
 
 import sys
+import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -13,6 +14,9 @@ from netscript_workers.domain.outcome import Kind
 if TYPE_CHECKING:
     from netscript_workers.domain.execution import LogLine, Progress
     from netscript_workers.domain.outcome import Outcome
+
+_SHOW_EVERY_S: Final = 0.2
+_DONE: Final = 100
 
 
 def register(app: typer.Typer) -> None:
@@ -55,11 +59,17 @@ class Spectator:
     """Shows on stderr what the run reports, as it comes."""
 
     def __init__(self) -> None:
-        """Know how stderr wants it."""
+        """Keep the stderr of now: while a run goes on in this process, `sys.stderr` takes in what the handler prints."""
+        self._stream = sys.stderr
         self._colour = render.has_colour(sys.stderr)
+        self._shown_at = 0.0
 
     def progress(self, progress: "Progress") -> None:
-        """Show progress on a line of its own."""
+        """Show progress on a line of its own, a few times a second at most."""
+        now = time.monotonic()
+        if now - self._shown_at < _SHOW_EVERY_S and progress.percent < _DONE:
+            return
+        self._shown_at = now
         message = f" {progress.message}" if progress.message else ""
         self._say(f"{progress.percent:3.0f} %{message}", "36")
 
@@ -69,10 +79,10 @@ class Spectator:
             if line.stream == "log":
                 self._say(f"{line.level}: {line.line}", "2")
             else:
-                print(line.line, file=sys.stderr, flush=True)
+                print(line.line, file=self._stream, flush=True)
 
     def _say(self, text: str, code: str) -> None:
-        print(f"\x1b[{code}m{text}\x1b[0m" if self._colour else text, file=sys.stderr, flush=True)
+        print(f"\x1b[{code}m{text}\x1b[0m" if self._colour else text, file=self._stream, flush=True)
 
 
 def _report(outcome: "Outcome") -> int:
