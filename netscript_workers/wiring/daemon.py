@@ -1,6 +1,7 @@
 """The daemon of `workers combined` and `workers worker`."""
 
 import logging
+import sys
 import time
 from functools import partial
 from typing import Final
@@ -18,6 +19,11 @@ from netscript_workers.wiring.worker import assemble_worker, describe_worker, ru
 from netscript_workers.worker.drain import drained
 from netscript_workers.worker.leases import LeaseTerms
 from netscript_workers.worker.presence import Presence
+
+# How long the loop's thread may hold the interpreter while the engine's thread waits for it. The engine needs it for some
+# microseconds after each statement; at Python's 5 ms a busy loop made a transaction of five statements wait 25 ms.
+# Measured with no-op runs in-process: 21,000/s at 5 ms, 28,000/s at 0.1 ms.
+SWITCH_INTERVAL_S: Final = 0.0001
 
 log = logging.getLogger("netscript_workers.daemon")
 
@@ -42,6 +48,7 @@ class ConfiguredDaemon:
                 )
                 return EXIT_OK
             self._say_problems()
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
             return await self._assembled().run()
         finally:
             logs.take_down(handler)
