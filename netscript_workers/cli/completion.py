@@ -4,6 +4,7 @@ The modules are parsed, not imported, so a Tab key has no side effects; what onl
 """
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,9 +42,8 @@ def topics_of(settings: "Settings") -> list[str]:
 
 def _settings() -> "Settings | None":
     from netscript_workers import config
-    from netscript_workers.cli import options
 
-    return config.load(options.load_options(None)).settings
+    return config.load(config.LoadOptions(environ=dict(os.environ))).settings
 
 
 def _written_jobs(jobs_dir: Path) -> Iterator[tuple[str, str]]:
