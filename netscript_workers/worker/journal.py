@@ -1,14 +1,18 @@
 """Writes progress and log lines of running attempts, in batches, on their way."""
 
 import asyncio
+import logging
+from collections.abc import Sequence
 from typing import Final
 
-from netscript_workers.ports.history import History
+from netscript_workers.ports.history import History, JournalEntry
 from netscript_workers.worker.attempt import Attempt
 from netscript_workers.worker.faults import Faults, end
 from netscript_workers.worker.outage import Outages
 
 FLUSH_PERIOD_S: Final = 0.05
+
+log = logging.getLogger("netscript_workers.worker")
 
 
 class Journal:
@@ -47,7 +51,13 @@ class Journal:
             speaking, self._speaking = self._speaking, []
             entries = [entry for attempt in speaking if (entry := attempt.take_entry()) is not None]
             if entries:
-                await self._outages.outlast(
-                    "record progress and log lines", lambda e=entries: self._history.record_many(e)
-                )
+                await record(self._history, entries, self._outages)
             await asyncio.sleep(FLUSH_PERIOD_S)
+
+
+async def record(history: History, entries: Sequence[JournalEntry], outages: Outages) -> None:
+    """Write what runs reported, outlasting an outage; a report that cannot be written costs the report, not the worker."""
+    try:
+        await outages.outlast("record progress and log lines", lambda: history.record_many(entries))
+    except Exception:
+        log.exception("the reports of %d runs could not be recorded; please report this", len(entries))

@@ -9,6 +9,7 @@ from netscript_workers.errors import EngineError
 from netscript_workers.ports.history import History, JournalEntry
 from netscript_workers.ports.queue import Queue
 from netscript_workers.worker.faults import Faults, end
+from netscript_workers.worker.journal import record
 from netscript_workers.worker.outage import Outages
 
 MAX_BATCH: Final = 512
@@ -78,7 +79,7 @@ class Settler:
             entries, self._entries = self._entries, []
             self._in_flight = len(batch)
             if entries:
-                await self._outages.outlast("record progress", lambda e=entries: self._history.record_many(e))
+                await record(self._history, entries, self._outages)
             applied = await self._settle(batch)
             self._in_flight = 0
             for settlement, ok in zip(batch, applied, strict=True):

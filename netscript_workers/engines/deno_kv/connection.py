@@ -186,15 +186,23 @@ class Connections:
                 for item in group:
                     _perform(db, item, bells, alone=len(group) == 1)
                 db.execute("COMMIT")
-            self._bells.ring(bells)
         except BaseException as error:  # noqa: BLE001 - it belongs to those who wait
             if db.in_transaction:
                 db.execute("ROLLBACK")
             for item in group:
                 item.error = item.error or error
+        else:
+            self._ring(bells)
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._deliver, group)
+
+    def _ring(self, bells: set[Bell]) -> None:
+        """Wake the waiters of what is committed; where that fails they look by themselves within a second."""
+        try:
+            self._bells.ring(bells)
+        except OSError as error:
+            log.warning("could not wake those who wait on %s: %s", self._path, error)
 
     def _sync_for(self, db: sqlite3.Connection, *, durable: bool) -> None:
         """Let the next commit wait for the disk only if somebody was promised that."""

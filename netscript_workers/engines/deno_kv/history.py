@@ -5,12 +5,12 @@ from typing import Final
 
 import msgspec
 
-from netscript_workers.domain.execution import FINISHED, Execution, LogLine, Status
+from netscript_workers.domain.execution import FINISHED, Execution, LogLine, Progress, Status
 from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.engines.deno_kv.base import Base
 from netscript_workers.engines.deno_kv.bells import LOOK_AGAIN_S, Bell
 from netscript_workers.engines.deno_kv.connection import Transaction
-from netscript_workers.engines.deno_kv.rows import Row, batch, read_rows, read_texts
+from netscript_workers.engines.deno_kv.rows import Row, batch, read_rows, read_texts, writable
 from netscript_workers.engines.deno_kv.settling import add_lines
 from netscript_workers.engines.deno_kv.times import boot_ms
 from netscript_workers.ports.history import HistoryQuery, JournalEntry, Swept
@@ -94,7 +94,7 @@ class DenoKvHistory(Base):
     async def record_many(self, entries: Sequence[JournalEntry]) -> None:
         """See `ports.history.History`."""
         progress = [
-            [entry.execution_id, entry.token, msgspec.json.encode(entry.progress).decode()]
+            [entry.execution_id, entry.token, _progress_text(entry.progress)]
             for entry in entries
             if entry.progress is not None
         ]
@@ -143,6 +143,10 @@ class DenoKvHistory(Base):
             return Swept(len(aged), len(stale))
 
         return await self._connections.write(sweep)
+
+
+def _progress_text(progress: Progress) -> str:
+    return msgspec.json.encode(Progress(progress.percent, writable(progress.message))).decode()
 
 
 def _success(row: Row) -> AttemptRecord:
