@@ -140,10 +140,12 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers:
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", pad_edge=False)
     for heading in headings:
+        # What is in the first column gets copied: it must stay in one piece.
+        first = heading == headings[0]
         shown.add_column(
-            heading, justify="right" if heading in numbers else "left", overflow="fold", no_wrap=False
+            heading, justify="right" if heading in numbers else "left", overflow="fold", no_wrap=first
         )
     for row in rows:
         shown.add_row(*[Text(cell, style=COLOURS.get(cell, "")) for cell in row])

@@ -47,6 +47,17 @@ def test_a_table_on_a_terminal_has_colour_unless_it_is_not_wanted(monkeypatch):
     assert "\x1b" not in plain.written
 
 
+def test_an_id_stays_in_one_piece_on_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout", terminal := Terminal())
+    execution = "0199f3a2-8d1c-7a40-b0c1-5f2f5a1e9d77"
+    render.table(
+        ["EXECUTION", "TARGET", "STATUS", "ERROR"], [[execution, "hello", "failed", "a long story " * 9]]
+    )
+    assert execution in terminal.written
+
+
 def test_json_goes_to_stdout_with_every_letter_as_it_is(capsys):
     render.data_json({"name": "Zoë"})
     assert capsys.readouterr().out == '{\n  "name": "Zoë"\n}\n'
