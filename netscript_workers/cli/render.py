@@ -1,7 +1,6 @@
 """What commands print. Data goes to stdout, everything else to stderr.
 
-On a terminal tables have colour and fit its width; in a pipe, a file or under NO_COLOR they are plain aligned text,
-never cut.
+On a terminal there is colour; in a pipe, a file or under NO_COLOR the same text is plain.
 """
 
 import json
@@ -58,18 +57,20 @@ def has_colour(stream: Any) -> bool:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
-    """Print a table to stdout; the columns named in `numbers` are aligned to the right."""
-    if has_colour(sys.stdout):
-        _rich_table(headings, rows, numbers)
-        return
+    """Print a table to stdout; the columns named in `numbers` are aligned to the right.
+
+    Nothing is cut or folded, so that an id can be copied: on a narrow terminal the lines wrap.
+    """
+    colour = has_colour(sys.stdout)
     cells = [list(headings), *[[_flat(cell) for cell in row] for row in rows]]
     widths = [max(len(line[column]) for line in cells) for column in range(len(headings))]
-    for line in cells:
+    for number, line in enumerate(cells):
         parts = [
-            cell.rjust(width) if heading in numbers else cell.ljust(width)
+            _cell(cell, cell.rjust(width) if heading in numbers else cell.ljust(width), colour)
             for heading, cell, width in zip(headings, line, widths, strict=True)
         ]
-        print("  ".join(parts).rstrip())
+        text = "  ".join(parts).rstrip()
+        print(f"\x1b[1m{text}\x1b[0m" if colour and number == 0 else text)
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> None:
@@ -134,19 +135,5 @@ def _flat(cell: str) -> str:
     return " ".join(cell.split())
 
 
-def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="bold", pad_edge=False)
-    for heading in headings:
-        # What is in the first column gets copied: it must stay in one piece.
-        first = heading == headings[0]
-        shown.add_column(
-            heading, justify="right" if heading in numbers else "left", overflow="fold", no_wrap=first
-        )
-    for row in rows:
-        shown.add_row(*[Text(cell, style=COLOURS.get(cell, "")) for cell in row])
-    Console().print(shown)
+def _cell(word: str, padded: str, colour: bool) -> str:
+    return padded.replace(word, painted(word, colour), 1) if word in COLOURS else padded
