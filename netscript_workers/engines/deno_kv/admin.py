@@ -11,7 +11,7 @@ from netscript_workers.domain.overview import DeadLetter, TopicDepth, WorkerInfo
 from netscript_workers.engines.deno_kv.base import Base, new_token
 from netscript_workers.engines.deno_kv.bells import Bell
 from netscript_workers.engines.deno_kv.connection import Transaction
-from netscript_workers.engines.deno_kv.rows import batch, read_rows, read_texts
+from netscript_workers.engines.deno_kv.rows import batch, read_rows, read_texts, writable
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS, SEEN_WITHIN_MS
 from netscript_workers.ports.queue_admin import Cancelled, DeadFilter
 
@@ -57,7 +57,11 @@ class DenoKvAdmin(Base):
             ids = batch(list(execution_ids))
             finished = set(read_texts(tx.one(self._sql["finished_of"], self._with(ids=ids))))
             self._requeue(tx, sorted(finished))
-            return [execution_id in finished for execution_id in execution_ids]
+            answers: list[bool] = []
+            for execution_id in execution_ids:  # one named twice is not finished any more the second time
+                answers.append(execution_id in finished)
+                finished.discard(execution_id)
+            return answers
 
         return await self._connections.write(retry)
 
@@ -105,6 +109,8 @@ class DenoKvAdmin(Base):
         most = _NO_LIMIT if limit is None else limit
         ids = await self._connections.read(self._sql["find_dead"], self._dead(which, most))
         rows = read_rows(await self._connections.read(self._sql["get"], self._with(ids=ids)))
+        order = {execution_id: place for place, execution_id in enumerate(read_texts(ids))}
+        rows.sort(key=lambda row: order[row.id])
         letters = [
             DeadLetter(
                 id=row.id,
@@ -161,7 +167,7 @@ class DenoKvAdmin(Base):
     async def bury_raw(self, raw: bytes, reason: str) -> str:
         """See `ports.queue_admin.QueueAdmin`."""
         garbage_id = f"garbage-{secrets.token_hex(8)}"
-        parameters = self._with(id=garbage_id, now=self._wall_ms(), reason=reason, raw=raw)
+        parameters = self._with(id=garbage_id, now=self._wall_ms(), reason=writable(reason), raw=raw)
         await self._connections.write(lambda tx: tx.run(self._sql["bury_raw"], parameters))
         return garbage_id
 

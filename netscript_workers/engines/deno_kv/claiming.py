@@ -104,11 +104,13 @@ class Claiming:
         limits = self._request.target_limits
         busy = dict(running)
         in_lane = [0] * len(self._request.lanes)
-        chosen: list[Candidate] = []
+        chosen: dict[int, Candidate] = {}  # by row: two lanes may name one topic
         blocked: set[str] = set()
         for candidate in candidates:
             if len(chosen) >= self._request.total:
                 break
+            if candidate.seq in chosen:
+                continue
             if in_lane[candidate.lane] >= self._request.lanes[candidate.lane].limit:
                 continue
             limit = limits.get(candidate.target)
@@ -119,8 +121,8 @@ class Claiming:
                     continue
                 busy[candidate.target] = busy.get(candidate.target, 0) + 1
             in_lane[candidate.lane] += 1
-            chosen.append(candidate)
-        return chosen, blocked
+            chosen[candidate.seq] = candidate
+        return list(chosen.values()), blocked
 
     def _claimed(self, candidate: Candidate, token: int) -> Execution:
         return Execution(

@@ -18,6 +18,20 @@ from netscript_workers.ports.history import HistoryQuery, JournalEntry, Swept
 _SOURCES: Final = ("netscript_execution", "netscript_archive")
 
 
+_COLUMNS: Final = "queue, seq, id, status, target, topic, correlation_id, archive_at"
+# Where the unfinished are found without a walk through the finished: the small indexes that hold nothing else.
+_UNFINISHED: Final = {
+    Status.PENDING: "netscript_execution INDEXED BY netscript_due",
+    Status.RUNNING: "netscript_execution INDEXED BY netscript_running",
+    Status.QUEUED: (
+        f"(SELECT {_COLUMNS} FROM netscript_execution INDEXED BY netscript_claimable "  # noqa: S608 - our own words
+        "WHERE queue = :queue AND status = 'queued' AND parked = 0 UNION ALL "
+        f"SELECT {_COLUMNS} FROM netscript_execution INDEXED BY netscript_parked "
+        "WHERE queue = :queue AND status = 'queued' AND parked = 1)"
+    ),
+}
+
+
 class _Attempt(msgspec.Struct, array_like=True, frozen=True):
     """One row of `read_attempts.sql`."""
 
@@ -52,7 +66,7 @@ class DenoKvHistory(Base):
     async def find(self, query: HistoryQuery) -> list[Execution]:
         """See `ports.history.History`."""
         records: list[Execution] = []
-        for source in _SOURCES:
+        for source in _SOURCES if query.status is None or query.status in FINISHED else _SOURCES[:1]:
             left = -1 if query.limit is None else query.limit - len(records)
             if left == 0:
                 break
@@ -175,7 +189,8 @@ def _finding(source: str, query: HistoryQuery) -> str:
         if query.status in FINISHED and source == _SOURCES[0]:
             conditions.append("archive_at IS NOT NULL")
     where = " AND ".join(conditions)
+    rows = _UNFINISHED.get(query.status, source) if query.status is not None else source
     return (
         "SELECT json_group_array(id) FROM "  # noqa: S608 - made of our own words, values are parameters
-        f"(SELECT id FROM {source} WHERE {where} ORDER BY seq DESC LIMIT :limit)"
+        f"(SELECT id FROM {rows} WHERE {where} ORDER BY seq DESC LIMIT :limit)"
     )

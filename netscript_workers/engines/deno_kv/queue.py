@@ -85,15 +85,12 @@ class DenoKvQueue(Base):
         """Take back claims whose caller was cancelled before it heard of them."""
 
         def undo(tx: Transaction) -> None:
-            for execution in claimed:
-                tx.db.execute(
-                    "UPDATE netscript_execution SET status = 'queued', attempt = attempt - 1, token = ?, "
-                    "lease_until = NULL, started_at = NULL, worker_id = NULL "
-                    "WHERE id = ? AND +queue = ? AND token = ? AND +status = 'running'",
-                    (new_token(), execution.id, self._number, execution.token),
-                )
-            if claimed:
-                tx.bells.add(Bell.WORK)
+            if not claimed:
+                return
+            ids = batch([execution.id for execution in claimed])
+            token = claimed[0].token  # one claim, one token
+            tx.run(self._sql["give_back"], self._with(ids=ids, token=token, new_token=new_token()))
+            tx.bells.add(Bell.WORK)
 
         return undo
 

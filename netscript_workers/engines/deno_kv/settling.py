@@ -26,6 +26,9 @@ class Settling:
 
     def perform(self, tx: Transaction) -> list[bool]:
         """Write, and tell which settlements were applied."""
+        if len({one.execution_id for one in self._settlements}) < len(self._settlements):
+            alone = (Settling(self._sql, self._queue, [one], self._now) for one in self._settlements)
+            return [ok for settling in alone for ok in settling.perform(tx)]
         token = new_token()
         count = tx.run(self._sql["settle"], {"queue": self._queue, "token": token, "batch": self._rows})
         applied = [True] * len(self._settlements)
