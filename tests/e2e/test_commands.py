@@ -1,6 +1,10 @@
 """Working with a queue through the command line, with a real daemon behind it."""
 
 import json
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 
@@ -155,3 +159,39 @@ def test_jobs_and_tasks_are_listed_with_every_field(served):
     assert jobs["hello"]["file"].endswith("hello.py")
     assert served.json("tasks") == []
     assert "count-primes" in served.workers("jobs").stdout
+
+
+def test_on_a_terminal_the_wait_shows_the_progress_that_the_run_reports(served):
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "netscript_workers",
+                "trigger",
+                "nap",
+                "--payload",
+                '{"seconds": 1.5}',
+                "--wait",
+            ],
+            cwd=served.directory,
+            env={**os.environ, "TERM": "xterm-256color"},
+            stderr=theirs,
+        )
+        os.close(theirs)
+        shown = b""
+        while piece := _read(ours):
+            shown += piece
+        assert process.wait(40) == 0
+    finally:
+        os.close(ours)
+    for part in (b"nap running", b"asleep", b"completed"):
+        assert part in shown
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # how Linux says that the other side is closed
+        return b""
