@@ -184,7 +184,7 @@ class Connections:
                 self._sync_for(db, durable=any(item.durable for item in group))
                 _begin(db, self._path)
                 for item in group:
-                    _perform(db, item, bells, alone=len(group) == 1)
+                    _perform(db, item, bells, None if len(group) == 1 else self._path)
                 db.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - it belongs to those who wait
             if db.in_transaction:
@@ -225,18 +225,19 @@ class Connections:
                 future.set_result(item.answer)
 
 
-def _perform(db: sqlite3.Connection, item: _Item, bells: set[Bell], *, alone: bool) -> None:
-    """Do one operation of a group; one that fails takes back its own part only."""
+def _perform(db: sqlite3.Connection, item: _Item, bells: set[Bell], path: Path | None) -> None:
+    """Do one operation. Within a group (`path` names the file then) one that fails takes back its own part only."""
+    alone = path is None
     if not alone:
         db.execute("SAVEPOINT one")
     rung: set[Bell] = set()
     try:
         item.answer = item.operation(Transaction(db, rung))
     except Exception as error:
-        if alone or not db.in_transaction:
+        if path is None or not db.in_transaction:
             raise
         db.execute("ROLLBACK TO one")
-        item.error = error if isinstance(error, WorkersError) else explained(error, Path())
+        item.error = error if isinstance(error, WorkersError) else explained(error, path)
     else:
         bells |= rung
     if not alone:

@@ -30,9 +30,9 @@ class MemoryQueue:
         if new.id in store.entries:
             return Enqueued(new.id, deduplicated=True)
         if new.idempotency_key is not None:
-            holder = store.entries.get(store.keys.get((new.target, new.idempotency_key), ""))
-            if holder is not None and self._holds_its_key(holder.record):
-                return Enqueued(holder.record.id, deduplicated=True)
+            for execution_id in store.keys.get((new.target, new.idempotency_key), ()):  # the oldest first
+                if self._holds_its_key(store.entries[execution_id].record):
+                    return Enqueued(execution_id, deduplicated=True)
         store.add(new)
         return Enqueued(new.id)
 

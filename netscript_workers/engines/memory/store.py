@@ -61,7 +61,7 @@ class Store:
         self.pending: list[tuple[int, int, Entry]] = []
         self.running: dict[str, Entry] = {}
         self.running_of: Counter[str] = Counter()
-        self.keys: dict[tuple[str, str], str] = {}
+        self.keys: dict[tuple[str, str], list[str]] = {}
         self.paused: set[str] = set()
         self.garbage: dict[str, DeadLetter] = {}
         self.workers: dict[str, WorkerInfo] = {}
@@ -108,7 +108,7 @@ class Store:
         )
         self.entries[new.id] = entry
         if new.idempotency_key is not None:
-            self.keys[new.target, new.idempotency_key] = new.id
+            self.keys.setdefault((new.target, new.idempotency_key), []).append(new.id)
         self.put(entry, entry.record)
 
     def put(self, entry: Entry, record: Execution) -> None:
@@ -174,9 +174,11 @@ class Store:
         """Forget an entry with all that belongs to it."""
         record = entry.record
         del self.entries[record.id]
-        key = (record.target, record.idempotency_key or "")
-        if self.keys.get(key) == record.id:
-            del self.keys[key]
+        if record.idempotency_key is not None:
+            key = (record.target, record.idempotency_key)
+            self.keys[key].remove(record.id)
+            if not self.keys[key]:
+                del self.keys[key]
 
     def finished(self) -> Iterator[Entry]:
         """Yield what has ended."""
