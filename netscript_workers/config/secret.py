@@ -48,6 +48,15 @@ class SecretUrl(Secret):
         """Return the scheme in lower case."""
         return self._value.partition(":")[0].lower()
 
+    @property
+    def splits(self) -> bool:
+        """Tell whether host and port can be told apart; a list of hosts, which PostgreSQL takes, is left to its driver."""
+        try:
+            parts = urlsplit(self._value)
+            return "," in parts.netloc.rpartition("@")[2] or parts.port != 0
+        except ValueError:
+            return False
+
     def __str__(self) -> str:
         return mask_url(self._value)
 

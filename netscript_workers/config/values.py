@@ -106,6 +106,9 @@ def _url(schemes: tuple[str, ...], example: str) -> Any:
         url = value if isinstance(value, SecretUrl) else SecretUrl(resolve(value, info))
         if url.scheme not in schemes or ":" not in url.reveal():
             raise problem("E019", "is no URL of this server", f"write it as {example}")
+        if not url.splits:
+            hint = f"write it as {example}, with / ? # @ in a password as %2F %3F %23 %40"
+            raise problem("E019", "is a URL whose host and port cannot be told apart", hint)
         return url
 
     return PlainValidator(parse, json_schema_input_type=str)

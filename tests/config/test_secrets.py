@@ -95,6 +95,18 @@ def test_a_variable_with_a_bad_url_is_named_and_not_shown(load):
     assert PASSWORD not in repr(problem)
 
 
+@pytest.mark.parametrize("rest", ["@h:99999/0", "@h:0/0", "/x@h:6379/0", "@[::1/0"])
+def test_a_url_without_a_possible_port_is_an_error_and_not_shown(load, rest):
+    (problem,) = load(f'[connections]\nredis_url = "redis://u:{PASSWORD}{rest}"').problems
+    assert (problem.code, problem.path, problem.line) == ("E019", "connections.redis_url", 2)
+    assert PASSWORD not in repr(problem)
+
+
+def test_a_list_of_hosts_is_a_database_url(load):
+    loaded = load('[connections]\ndatabase_url = "postgresql://u@a:5432,b:5433/x"')
+    assert not loaded.problems
+
+
 def test_references_are_followed_and_their_origin_names_them(load, tmp_path):
     (tmp_path / "token").write_text(f"{PASSWORD}\n")
     text = '[connections]\nredis_url = "env:CACHE"\n[api]\ntoken = "file:token"\n'
