@@ -9,8 +9,8 @@ CUT_MARK: Final = " … (line cut)"
 class LineSplitter:
     """Cuts a stream into lines, however its pieces arrive. Holds at most `limit` bytes.
 
-    A longer line yields its first `limit` bytes with a mark, and the rest of it is dropped. Bytes that are not UTF-8 are shown
-    as the replacement character.
+    A longer line yields its first `limit` bytes with a mark, and the rest of it is dropped. Bytes that are
+    not UTF-8 are shown as the replacement character.
     """
 
     __slots__ = ("_held", "_limit", "_skipping")

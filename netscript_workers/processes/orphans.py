@@ -1,7 +1,7 @@
 """The end of processes that this one adopted because their own reaper died.
 
-This process has children of its own that must live on, so an orphan is told by what it carries: a marker variable in the
-environment it was started with, or the session of a process that was known.
+This process has children of its own that must live on, so an orphan is told by what it carries: a marker
+variable in the environment it was started with, or the session of a process that was known.
 """
 
 import asyncio
@@ -17,25 +17,26 @@ _LOOK_AGAIN_SECONDS = 0.02
 async def end_orphans(marker: str, sessions: Collection[int], seconds: float) -> list[int]:
     """Kill and reap every adopted child that carries `marker` (`NAME=value`) or belongs to one of `sessions`.
 
-    Goes on until there is none, since the end of one may orphan another; returns those left after `seconds`. Where there is no
-    /proc nothing is found, and nothing was adopted either.
+    Goes on until there is none, since the end of one may orphan another; returns those left after `seconds`.
+    Where there is no /proc nothing is found, and nothing was adopted either.
     """
-    killed: set[int] = set()
+    family: set[int] = set()
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + seconds
     while True:
-        found = [
-            pid for pid in children_of(os.getpid()) if pid not in killed and _is_marked(pid, marker, sessions)
+        orphans = [
+            pid for pid in children_of(os.getpid()) if pid in family or _is_marked(pid, marker, sessions)
         ]
-        for pid in found:
-            kill_tree(pid)
-        killed.update(found)
-        killed = {pid for pid in killed if not _reaped(pid)}
-        if not found and not killed:
+        for pid in orphans:
+            family.update(
+                kill_tree(pid)
+            )  # its descendants come to us next, and show no marker once they are dead
+        left = [pid for pid in orphans if not _reaped(pid)]
+        if not orphans:
             return []
         if loop.time() > give_up_at:
-            return sorted(killed)
-        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            return left
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS if left else 0)
 
 
 def _is_marked(pid: int, marker: str, sessions: Collection[int]) -> bool:

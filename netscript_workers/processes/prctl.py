@@ -1,7 +1,8 @@
 """Two properties that Linux gives a process and Python has no call for.
 
-On other systems both calls change nothing and return False: there a parent's death is noticed by a closed socket alone, and a
-grandchild that daemonises itself goes to the system's first process. Callers say so where it matters.
+On other systems both calls change nothing and return False: there a parent's death is noticed by a closed
+socket alone, and a grandchild that daemonises itself goes to the system's first process. Callers say so where
+it matters.
 """
 
 import ctypes
@@ -23,7 +24,8 @@ class ProcessControl:
     def die_with_parent(self, signal_number: int = signal.SIGKILL) -> bool:
         """Have the kernel send this process `signal_number` when the thread that forked it ends; 0 takes that back.
 
-        Survives exec, is not passed on to children. The parent may have died before the call: look at `os.getppid` after it.
+        Survives exec, is not passed on to children. The parent may have died before the call: look at
+        `os.getppid` after it.
         """
         return self._set(_PR_SET_PDEATHSIG, signal_number)
 
@@ -33,6 +35,10 @@ class ProcessControl:
         Survives exec, is not passed on to children. The caller must reap what it adopts.
         """
         return self._set(_PR_SET_CHILD_SUBREAPER, 1)
+
+    def leave_orphans(self) -> bool:
+        """Take `adopt_orphans` back; what was adopted stays."""
+        return self._set(_PR_SET_CHILD_SUBREAPER, 0)
 
     def _set(self, option: int, value: int) -> bool:
         if self._prctl is None:

@@ -1,7 +1,7 @@
 """Who descends from whom, and the end of a whole family of processes.
 
-Reads /proc where there is one, else asks `ps`. A process id is only safe to signal while its parent has not reaped it: end
-trees from the parent, or from the reaper that adopted them.
+Reads /proc where there is one, else asks `ps`. A process id is only safe to signal while its parent has not
+reaped it: end trees from the parent, or from the reaper that adopted them.
 """
 
 import contextlib
@@ -9,10 +9,8 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
-_PROC: Final = Path("/proc")
 _PS_SECONDS: Final = 10
 
 
@@ -54,28 +52,20 @@ def kill_all(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def kill_tree(pid: int) -> None:
+def kill_tree(pid: int) -> list[int]:
     """Send SIGKILL to `pid`, to its process group where it leads one, and to all its descendants of this moment.
 
-    The family is stopped first, so that none forks away while it is counted; what was born meanwhile is adopted by the nearest
-    reaper, which must call again.
+    The family is stopped first, so that none forks away while it is counted; what was born meanwhile is
+    adopted by the nearest reaper, which must call again. Returns the family, `pid` first.
     """
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)
-    family = descendants_of(pid)
+    family = [pid, *descendants_of(pid)]
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)
-    kill_all([pid, *family])
-
-
-def is_zombie(pid: int) -> bool:
-    """Tell whether `pid` has ended and waits to be reaped; False when it is gone or /proc cannot tell."""
-    try:
-        stat = (_PROC / str(pid) / "stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] == "Z"
+    kill_all(family)
+    return family
 
 
 def _is_gone(pid: int) -> bool:

@@ -1,11 +1,11 @@
 """The main of a slot's process: takes runs off its socket, one at a time, and answers each.
 
-Everything runs on the main thread, handlers included, and no second thread is ever started here, so that a handler may fork.
-A plain function learns of a cancellation when it asks `ctx.cancelled` (which looks at the socket), an async one has its task
-cancelled. What does neither is killed from outside.
+Everything runs on the main thread, handlers included, and no second thread is ever started here, so that a
+handler may fork. A plain function learns of a cancellation when it asks `ctx.cancelled` (which looks at the
+socket), an async one has its task cancelled. What does neither is killed from outside.
 
-Run as a program (`python -m netscript_workers.runners.child FD warm|once`) it serves where forking is unsafe: the first message
-on the socket FD is then the `Setup`, and handlers are imported when first needed.
+Run as a program (`python -m netscript_workers.runners.child FD warm|once`) it serves where forking is unsafe:
+the first message on the socket FD is then the `Setup`, and handlers are imported when first needed.
 """
 
 import asyncio

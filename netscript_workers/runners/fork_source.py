@@ -34,9 +34,10 @@ _log = logging.getLogger(__name__)
 class ForkSource:
     """Starts the zygote with its first user, ends it with its last, replaces it when it dies.
 
-    `root` is the jobs directory. `environment` is what slots get (None: this process's own, without systemd's variables).
-    Where the job modules make forking unsafe, slots are fresh interpreters instead, started by a zygote that has imported
-    nothing, and the log says so.
+    `root` is the jobs directory. `environment` is what slots get (None: this process's own, without systemd's
+    variables). Where the job modules make forking unsafe, slots are fresh interpreters instead, started by a
+    zygote that has imported nothing, and the log says so. Between `start` and `stop` this process adopts what
+    is orphaned below it, so there should be one source at a time.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class ForkSource:
         self._started_at = 0.0
         self._restarts = 0
         self._forks = True
+        self._process: ProcessControl | None = None
         self.errors: dict[str, str] = {}
 
     @property
@@ -76,8 +78,13 @@ class ForkSource:
                     raise SlotError(
                         'slots of their own need Linux or macOS; set `runtime = "in-process"` on Windows'
                     )
-                ProcessControl().adopt_orphans()
-                await self._launch()
+                self._process = ProcessControl()
+                self._process.adopt_orphans()
+                try:
+                    await self._launch()
+                except BaseException:
+                    self._process.leave_orphans()
+                    raise
             self._users.add(user)
 
     async def stop(self, user: object, grace_ms: int) -> None:
@@ -96,6 +103,8 @@ class ForkSource:
             self._up.clear()
             if link is not None:
                 await self._end(link, grace_ms)
+            if self._process is not None:
+                self._process.leave_orphans()
 
     async def ready(self) -> None:
         """Wait until slots can be made again after the zygote died; raises `SlotError` when it cannot be kept alive."""

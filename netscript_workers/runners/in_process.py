@@ -1,7 +1,7 @@
 """The mode `in-process`: handlers run on the daemon's own event loop, plain functions in threads.
 
-The fastest mode and the least isolated: a handler can take the daemon down with it, and one that does not end when it is told to
-cannot be ended, only abandoned.
+The fastest mode and the least isolated: a handler can take the daemon down with it, and one that does not end
+when it is told to cannot be ended, only abandoned.
 """
 
 import asyncio
@@ -36,8 +36,9 @@ _log = logging.getLogger(__name__)
 class InProcessRunner:
     """Runs attempts right here. `root` is the jobs directory.
 
-    What must end gets its task cancelled (again half way through the grace, when it swallows that); a plain function learns of it
-    by `ctx.cancelled`. What goes on all the same is abandoned: reported once, loudly, and shown by `slots` until it ends.
+    What must end gets its task cancelled (again half way through the grace, when it swallows that); a plain
+    function learns of it by `ctx.cancelled`. What goes on all the same is abandoned: reported once, loudly,
+    and shown by `slots` until it ends.
     """
 
     def __init__(self, handlers: Sequence[HandlerRef], root: str) -> None:

@@ -15,8 +15,9 @@ MIB: Final = 1024 * 1024
 class MemoryWatch:
     """Looks at the busy slots ten times a second while there are any.
 
-    `limit_mb` is what a slot may hold between runs; a run may go above it for a while, but one that holds twice as much is ended.
-    Measured is the memory that the slot does not share with others. Without a limit nothing is looked at.
+    `limit_mb` is what a slot may hold between runs; a run may go above it for a while, but one that holds
+    twice as much is ended. Measured is the memory that the slot does not share with others. Without a limit
+    nothing is looked at.
     """
 
     def __init__(self, limit_mb: int | None, busy: Collection[SlotProcess]) -> None:

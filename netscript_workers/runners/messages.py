@@ -1,7 +1,7 @@
 """What the daemon, the zygote and the slots say to one another: length-prefixed msgpack over Unix sockets.
 
-A frame is four bytes of length (big endian) and one message. Output of handlers never travels here but through pipes of its own,
-so nothing a handler prints can be taken for a message.
+A frame is four bytes of length (big endian) and one message. Output of handlers never travels here but
+through pipes of its own, so nothing a handler prints can be taken for a message.
 """
 
 from typing import Final, Generic, TypeVar
@@ -96,7 +96,8 @@ class Started(msgspec.Struct, frozen=True, tag="started", array_like=True):
 class Exited(msgspec.Struct, frozen=True, tag="exited", array_like=True):
     """From the zygote: the slot and all its descendants are gone. `error` says why it never started.
 
-    `status` is an exit status or minus a signal's number; `max_rss` is bytes, `survivors` what could not be ended in time.
+    `status` is an exit status or minus a signal's number; `max_rss` is bytes, `survivors` what could not be
+    ended in time.
     """
 
     serial: int

@@ -66,8 +66,9 @@ class RunOutput:
 class PrintCapture:
     """Stands in for `sys.stdout` and `sys.stderr` between `install` and `remove`.
 
-    A write in the context of a run (`current`) is that run's output; every other write passes through. Costs nothing for a run
-    that does not print. Threads that a handler starts by itself carry no context: what they print passes through.
+    A write in the context of a run (`current`) is that run's output; every other write passes through. Costs
+    nothing for a run that does not print. Threads that a handler starts by itself carry no context: what they
+    print passes through.
     """
 
     def __init__(self) -> None:

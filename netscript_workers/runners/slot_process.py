@@ -35,7 +35,8 @@ _KILLED: Final = -9
 class SlotProcess:
     """One slot process; runs one attempt at a time. Made by the link to its zygote, which reports its end to `on_exited`.
 
-    Owns `connection` (non-blocking) and the two output descriptors until the process has ended. `pid` is 0 until it has started.
+    Owns `connection` (non-blocking) and the two output descriptors until the process has ended. `pid` is 0
+    until it has started.
     """
 
     def __init__(

@@ -14,8 +14,8 @@ MAX_CHILDREN: Final = 64  # left behind by runs; beyond that a slot is replaced,
 class WarmSlotRunner(SlotRunner):
     """Makes a slot when a run finds none idle, so there are at most as many as runs were asked for at once.
 
-    A slot is replaced after `max_jobs` runs, when it holds more than `max_memory_mb` after a run, when it crashed and when a run had
-    to be ended by force. Processes that a run left behind end with the slot.
+    A slot is replaced after `max_jobs` runs, when it holds more than `max_memory_mb` after a run, when it
+    crashed and when a run had to be ended by force. Processes that a run left behind end with the slot.
     """
 
     mode = RunnerMode.WEB_WORKER

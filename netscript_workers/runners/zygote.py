@@ -1,8 +1,8 @@
 """The process that slots are forked from: single-threaded, with the job modules loaded, no event loop and no connection.
 
-It owns every slot: it reaps them, ends them with all their descendants when told to, and ends everything when the daemon's end of
-the control socket closes, however the daemon died. Slots adopt what daemonises itself below them, and this process adopts what a
-dead slot leaves, so nothing escapes by losing its parent.
+It owns every slot: it reaps them, ends them with all their descendants when told to, and ends everything when
+the daemon's end of the control socket closes, however the daemon died. Slots adopt what daemonises itself
+below them, and this process adopts what a dead slot leaves, so nothing escapes by losing its parent.
 
 `python -m netscript_workers.runners.zygote FD`: FD is the control socket, a blocking stream socket.
 """
