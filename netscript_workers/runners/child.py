@@ -252,9 +252,12 @@ class SlotContext(JobContext):
 
 
 def _flush_outputs() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # the handler may have closed it or put anything in its place
-            stream.flush()
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except Exception as error:  # noqa: BLE001 - the handler may have closed it or put anything in its place
+            with contextlib.suppress(OSError):
+                os.write(2, f"sys.{name} cannot be flushed after the run: {error!r}\n".encode())
 
 
 def make_outputs_live() -> None:

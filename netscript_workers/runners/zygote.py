@@ -13,11 +13,9 @@ import select
 import signal
 import socket
 import sys
-import threading
 import time
 import traceback
 from collections import deque
-from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -25,6 +23,7 @@ from netscript_workers.processes.ending import exit_code
 from netscript_workers.processes.prctl import ProcessControl
 from netscript_workers.processes.tree import children_of, kill_tree
 from netscript_workers.runners.child import Slot, make_outputs_live
+from netscript_workers.runners.fork_safety import OOM_SCORE, reseed, slot_oom_score, unsafe_to_fork
 from netscript_workers.runners.handlers import Handlers
 from netscript_workers.runners.messages import (
     TO_ZYGOTE,
@@ -45,10 +44,7 @@ _KILL_SECONDS: Final = 2.0  # how long the end of a slot waits for its last desc
 _END_SECONDS: Final = 5.0  # how long the end of this process waits for the last of all
 _LOOK_AGAIN_MS: Final = 20
 _RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
-_OOM_SCORE: Final = Path("/proc/self/oom_score_adj")
-_SLOT_OOM_STEP: Final = (
-    300  # a slot goes before this process and the daemon when the machine runs out of memory
-)
+
 _FAULT_STATUS: Final = 70
 
 
@@ -101,7 +97,7 @@ class Zygote:
         self._setup = setup
         self._handlers = handlers
         self._modules_own = frozenset(children_of(self._pid))
-        self._oom_score = _slot_oom_score()
+        self._oom_score = slot_oom_score()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(
                 number, signal.SIG_IGN
@@ -111,7 +107,7 @@ class Zygote:
         self._wake_writing.settimeout(0)
         signal.set_wakeup_fd(self._wake_writing.fileno(), warn_on_full_buffer=False)
         make_outputs_live()
-        self._send(Ready(errors, _unsafe_to_fork()))
+        self._send(Ready(errors, unsafe_to_fork()))
 
     def _read_setup(self) -> Setup:
         while True:
@@ -196,12 +192,12 @@ class Zygote:
             os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - our own interpreter, no shell
         if self._uses_gc:
             gc.enable()
-        _reseed()
+        reseed()
         Slot(socket.socket(fileno=connection), self._handlers, once=once).serve()
 
     def _set_oom_score(self) -> None:
         if self._oom_score is not None:
-            fd = os.open(_OOM_SCORE, os.O_WRONLY)
+            fd = os.open(OOM_SCORE, os.O_WRONLY)
             os.write(fd, self._oom_score)
             os.close(fd)
 
@@ -272,35 +268,8 @@ def _with_survivors(exited: Exited, count: int) -> Exited:
     return Exited(exited.serial, exited.status, exited.max_rss, exited.cpu_ms, count)
 
 
-def _unsafe_to_fork() -> str | None:
-    """Say why a fork could hang: only the forking thread lives on in a child, and locks held by others stay held."""
-    if sys.platform == "linux":
-        count = sum(1 for _ in Path("/proc/self/task").iterdir())
-    else:
-        count = threading.active_count()
-    if count == 1:
-        return None
-    names = sorted({thread.name for thread in threading.enumerate()} - {threading.main_thread().name})
-    known = f" (of Python's: {', '.join(names)})" if names else " (none of them Python's: a native library's)"
-    return f"the job modules start threads when they are imported: {count - 1} beside the main one{known}"
-
-
-def _slot_oom_score() -> bytes | None:
-    try:
-        return str(min(1000, int(_OOM_SCORE.read_text()) + _SLOT_OOM_STEP)).encode()
-    except (OSError, ValueError):
-        return None
-
-
 def _wake_up(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: that there is a handler makes Python write to the wakeup socket."""
-
-
-def _reseed() -> None:
-    """Part the slots' random numbers; Python's own generator does it by itself after a fork, numpy's does not."""
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
 
 
 def main() -> None:
