@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,6 +111,23 @@ async def test_an_engine_that_is_closed_says_so(tmp_path):
         await put(engine)
 
 
+async def test_a_claim_whose_caller_was_cancelled_is_taken_back(tmp_path):
+    engine = DenoKvEngine(tmp_path / "queue.db")
+    await engine.open()
+    try:
+        (one,) = await put(engine)
+        claiming = asyncio.create_task(claim(engine))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        assert isinstance((await asyncio.gather(claiming, return_exceptions=True))[0], asyncio.CancelledError)
+        async with asyncio.timeout(BOUND_MS / 1000):
+            while not (again := await claim(engine)):
+                await asyncio.sleep(0.005)
+        assert [(execution.id, execution.attempt) for execution in again] == [(one, 1)]
+    finally:
+        await engine.close()
+
+
 async def test_a_jump_of_the_wall_clock_neither_expires_nor_prolongs_a_lease(tmp_path):
     clock = Clock()
     engine = DenoKvEngine(tmp_path / "queue.db", "jobs", clock)
@@ -190,6 +210,24 @@ def test_four_processes_at_once_meet_no_error_and_none_gets_one_twice(tmp_path):
     claimed = sorted(one for out, _ in outputs for one in lines_of(out, "claimed"))
     assert len(stored) == 240
     assert claimed == stored
+
+
+def test_many_that_make_the_file_at_the_same_moment_all_open_it(tmp_path):
+    path = tmp_path / "queue.db"
+    start = threading.Barrier(6)
+
+    async def open_and_close() -> None:
+        engine = DenoKvEngine(path)
+        start.wait(BOUND_MS / 1000)
+        await engine.open()
+        await engine.close()
+
+    for _ in range(10):
+        with ThreadPoolExecutor(6) as pool:
+            for done in [pool.submit(asyncio.run, open_and_close()) for _ in range(6)]:
+                done.result(BOUND_MS / 1000)
+        for file in tmp_path.glob("queue.db*"):
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
 async def test_a_kill_in_mid_load_loses_nothing_stored(tmp_path):

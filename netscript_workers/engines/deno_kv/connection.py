@@ -13,12 +13,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from netscript_workers.engines.deno_kv.bells import Bell, Bells
-from netscript_workers.errors import (
-    EngineError,
-    EngineFormatError,
-    EngineUnavailableError,
-    WorkersError,
-)
+from netscript_workers.engines.deno_kv.failures import explained, translated
+from netscript_workers.errors import EngineError, EngineUnavailableError, WorkersError
 
 LOCK_BOUND_S: Final = 60.0
 READ_BOUND_S: Final = 60.0
@@ -182,7 +178,7 @@ class Connections:
         try:
             with translated(self._path):
                 self._sync_for(db, durable=any(item.durable for item in group))
-                _begin(db, self._path)
+                _persist(db, "BEGIN IMMEDIATE", self._path)
                 for item in group:
                     _perform(db, item, bells, None if len(group) == 1 else self._path)
                 db.execute("COMMIT")
@@ -244,12 +240,12 @@ def _perform(db: sqlite3.Connection, item: _Item, bells: set[Bell], path: Path |
         db.execute("RELEASE one")
 
 
-def _begin(db: sqlite3.Connection, path: Path) -> None:
-    """Take the write lock: others hold it for a few ms at a time, so wait in short random steps, bounded."""
+def _persist(db: sqlite3.Connection, statement: str, path: Path) -> None:
+    """Run what needs the write lock: others hold it for a few ms at a time, so wait in short random steps, bounded."""
     deadline = time.monotonic() + LOCK_BOUND_S
     while True:
         try:
-            db.execute("BEGIN IMMEDIATE")
+            db.execute(statement)
             return
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
@@ -265,54 +261,11 @@ def _begin(db: sqlite3.Connection, path: Path) -> None:
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=LOCK_BOUND_S, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        # Of several that make a new file at once, SQLite turns all but one away here, without its own waiting.
+        _persist(connection, "PRAGMA journal_mode=WAL", path)
         for pragma in _PRAGMAS:
             connection.execute(pragma)
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-class translated:  # noqa: N801 - reads as a word in `with translated(path):`
-    """Turns sqlite3's errors into ours within a `with`."""
-
-    def __init__(self, path: Path) -> None:
-        """Name `path` in the messages."""
-        self._path = path
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Raise our error in place of sqlite3's."""
-        if isinstance(error, sqlite3.Error):
-            raise explained(error, self._path) from error
-
-
-def explained(error: Exception, path: Path) -> Exception:
-    """Return our error for sqlite3's, with what to do; an error that no waiting mends stays what it is."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if not isinstance(error, sqlite3.Error) or isinstance(
-        error, (sqlite3.DataError, sqlite3.ProgrammingError)
-    ):
-        return error
-    primary = code & 0xFF if isinstance(code, int) else None
-    if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return EngineFormatError(
-            f"{path} is no SQLite database, or is damaged ({error}). Point connections.deno_kv_path at another file, "
-            "or restore this one from a backup."
-        )
-    if primary in (
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_AUTH,
-    ):
-        return EngineUnavailableError(
-            f"cannot open or write {path}: {error}. It must be a file that this user may write, in a directory "
-            "that this user may write (connections.deno_kv_path)."
-        )
-    if primary == sqlite3.SQLITE_FULL:
-        return EngineError(f"no space is left on the disk of {path}: {error}. Free some; nothing is lost.")
-    return EngineError(f"the queue {path} failed: {error}")
