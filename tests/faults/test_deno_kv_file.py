@@ -128,6 +128,23 @@ async def test_a_claim_whose_caller_was_cancelled_is_taken_back(tmp_path):
         await engine.close()
 
 
+async def test_two_queue_names_in_one_file_never_see_each_other(tmp_path):
+    engines = [DenoKvEngine(tmp_path / "queue.db", name) for name in ("jobs", "other")]
+    for engine in engines:
+        await engine.open()
+    try:
+        twin = new(idempotency_key="k")
+        answers = [(await engine.enqueue_many([twin]))[0] for engine in engines]
+        assert [answer.deduplicated for answer in answers] == [False, False]
+        await engines[0].pause("default")
+        assert await claimed_ids(engines[0]) == []
+        assert await claimed_ids(engines[1]) == [twin.id]
+        assert [depth.running for depth in await engines[0].depths()] == [0]
+    finally:
+        for engine in engines:
+            await engine.close()
+
+
 async def test_a_jump_of_the_wall_clock_neither_expires_nor_prolongs_a_lease(tmp_path):
     clock = Clock()
     engine = DenoKvEngine(tmp_path / "queue.db", "jobs", clock)
