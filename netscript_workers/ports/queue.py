@@ -80,11 +80,14 @@ class Queue(Protocol):
         """Renew the leases of running executions for `lease_ms` from now, in one call."""
         ...
 
-    async def take_expired(self, worker_id: str, lease_ms: int, limit: int) -> list[Execution]:
+    async def take_expired(
+        self, worker_id: str, lease_ms: int, limit: int, mine: Sequence[Claim] = ()
+    ) -> list[Execution]:
         """Take over at most `limit` running executions whose lease has run out (their worker is lost).
 
         Each has a new token, and no two workers get the same one. The caller must settle them (their attempt is used up,
         cause `lost-worker`).
+        `mine` are the caller's own live claims: never taken, however late their renewal is (a stalled loop, a suspended host).
         `worker_id` in the records returned names the lost worker, not the caller.
         """
         ...

@@ -76,7 +76,7 @@ def assemble_worker(
     outages, faults, clock = Outages(), Faults(), SystemClock()
     settler = Settler(engine, engine, outages, faults)
     journal = Journal(engine, outages, faults)
-    leases = Leases(engine, terms, catalog.targets, clock, settler.put, outages, faults)
+    leases = Leases(engine, terms, catalog.targets, clock, settler, outages, faults)
     worker = WorkerService(
         WorkerParts(
             queue=engine,

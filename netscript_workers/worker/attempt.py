@@ -60,6 +60,7 @@ class Attempt(RunReports):
     """
 
     __slots__ = (
+        "_begun",
         "_bound",
         "_deadline",
         "_finished",
@@ -80,6 +81,7 @@ class Attempt(RunReports):
         self.stop_reason: Stop | None = None
         self.started_at: int | None = None
         self.started = 0.0
+        self._begun = False
         self._finished = False
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -96,6 +98,10 @@ class Attempt(RunReports):
         self._task = loop.create_task(self._run())
 
     async def _run(self) -> None:
+        self._begun = True
+        if self.stop_reason is not None:  # stopped between its start and its first step
+            self._finish(self._outcome_of_stop())
+            return
         refusal = self._refusal()
         outcome = refusal if refusal is not None else await self._outcome_of_run()
         self._finish(outcome)
@@ -212,12 +218,18 @@ class Attempt(RunReports):
         if self._finished or self.stop_reason is not None or task is None or loop is None:
             return
         self.stop_reason = reason
-        task.cancel()
+        if self._begun:  # a task cancelled before its first step would never tell its end
+            task.cancel()
         self._bound = loop.call_later(STOP_BOUND_MS / 1000, self._abandon)
 
     def give_back(self) -> None:
         """Hand an attempt that has not started back to the queue (no attempt is used up)."""
         self._finish(outcomes.interrupted("claimed but not started here; given back to the queue"))
+
+    def lose_unstarted(self) -> None:
+        """End an attempt that has not started and whose claim is another worker's by now; nothing is written."""
+        self.stop_reason = Stop.LOST
+        self._finish(self._outcome_of_stop())
 
     def cancel_unstarted(self) -> None:
         """End an attempt that has not started as cancelled."""

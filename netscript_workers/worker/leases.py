@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -10,13 +10,14 @@ import msgspec
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.retry import RetryPolicy, policy_of
-from netscript_workers.domain.settlement import Settlement, decide
+from netscript_workers.domain.settlement import decide
 from netscript_workers.domain.target import Target
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import Claim, Queue
 from netscript_workers.worker.attempt import Attempt, Stop, retain_of
 from netscript_workers.worker.faults import Faults, end
 from netscript_workers.worker.outage import Outages
+from netscript_workers.worker.settler import Settler
 
 TAKE_OVER_BATCH: Final = 200
 _CANCEL_POLL_MS: Final = 250
@@ -34,7 +35,10 @@ class LeaseTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leases:
-    """Owns the claims from the moment they are made until their settlement is handed over. A `Service`."""
+    """Owns the claims from the moment they are made until their settlement is written. A `Service`.
+
+    `cancel_unstarted` and `lose_unstarted` are told of attempts to be dropped that hold no slot yet.
+    """
 
     name = "leases"
 
@@ -44,28 +48,34 @@ class Leases:
         terms: LeaseTerms,
         targets: Mapping[str, Target],
         clock: Clock,
-        settle: Callable[[Settlement], None],
+        settler: Settler,
         outages: Outages,
         faults: Faults,
     ) -> None:
-        """Renew through `queue`; settlements of lost executions go to `settle`."""
+        """Renew through `queue`; settlements of lost executions go to `settler`."""
         self._queue = queue
         self._terms = terms
         self._targets = targets
         self._clock = clock
-        self._settle = settle
+        self._settler = settler
         self._outages = outages
         self._faults = faults
         self._attempts: dict[str, Attempt] = {}
         self._some = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._newcomer = asyncio.Event()
         self.cancel_unstarted: Callable[[Attempt], None] = lambda _attempt: None
+        self.lose_unstarted: Callable[[Attempt], None] = lambda _attempt: None
 
     def hold(self, attempt: Attempt) -> None:
-        """Keep the claim of `attempt` alive from now on."""
+        """Keep the claim of `attempt` alive from now on; an older attempt of the same execution has lost its own."""
         if not self._attempts:
             self._some.set()
+        older = self._attempts.get(attempt.execution.id)
+        if older is not None:
+            self._lose(older)
         self._attempts[attempt.execution.id] = attempt
+        self._newcomer.set()
 
     def let_go(self, attempt: Attempt) -> None:
         """Stop renewing the claim of `attempt`; a later claim of the same execution stays."""
@@ -97,29 +107,38 @@ class Leases:
     def _claims(self) -> list[Claim]:
         return [Claim(a.execution.id, a.execution.token) for a in self._attempts.values()]
 
+    def _live(self) -> list[Claim]:
+        return [*self._claims(), *self._settler.claims()]
+
+    def _lose(self, attempt: Attempt) -> None:
+        if attempt.started_at is None:
+            self.lose_unstarted(attempt)
+        else:
+            attempt.stop(Stop.LOST)
+
     async def _renew(self) -> None:
         period = self._terms.lease_ms / 3000
         while True:
-            await self._some.wait()
             await asyncio.sleep(period)
-            if not self._attempts:
+            claims = self._live()
+            if not claims:
                 continue
             renewal = await self._outages.outlast(
-                "renew leases", lambda: self._queue.extend_many(self._claims(), self._terms.lease_ms)
+                "renew leases", lambda c=claims: self._queue.extend_many(c, self._terms.lease_ms)
             )
+            if not renewal.lost:
+                continue
+            asked = {claim.execution_id: claim.token for claim in claims}
             for execution_id in renewal.lost:
                 attempt = self._attempts.get(execution_id)
-                if attempt is not None:  # one that was settled meanwhile is no loss
-                    attempt.stop(Stop.LOST)
+                # One that was settled meanwhile, or claimed anew, is no loss.
+                if attempt is not None and attempt.execution.token == asked[execution_id]:
+                    self._lose(attempt)
 
     async def _hear_cancels(self) -> None:
         while True:
             await self._some.wait()
-            claims = self._claims()
-            asked = await self._outages.outlast(
-                "hear of cancellations",
-                lambda c=claims: self._queue.wait_for_cancels(c, self._cancel_patience(c)),
-            )
+            asked = await self._asked_to_cancel()
             fresh = 0
             for execution_id in asked:
                 attempt = self._attempts.get(execution_id)
@@ -132,6 +151,28 @@ class Leases:
                     attempt.stop(Stop.CANCEL)
             if asked and not fresh:  # they are on their way out: do not ask again at once
                 await asyncio.sleep(_CANCEL_POLL_MS / 1000)
+
+    async def _asked_to_cancel(self) -> list[str]:
+        """Wait for cancellations of what is held now; a wait among settled runs ends when another one joins them."""
+        self._newcomer.clear()
+        claims = self._claims()
+        patience = self._cancel_patience(claims)
+
+        def listen() -> Awaitable[list[str]]:
+            return self._queue.wait_for_cancels(claims, patience)
+
+        if patience == _CANCEL_POLL_MS:
+            return await self._outages.outlast("hear of cancellations", listen)
+        loop = asyncio.get_running_loop()
+        heard = loop.create_task(self._outages.outlast("hear of cancellations", listen))
+        joined = loop.create_task(self._newcomer.wait())
+        try:
+            await asyncio.wait({heard, joined}, return_when=asyncio.FIRST_COMPLETED)
+            return heard.result() if heard.done() else []
+        finally:
+            for task in (heard, joined):
+                task.cancel()
+            await asyncio.wait({heard, joined}, timeout=5)
 
     def _cancel_patience(self, claims: list[Claim]) -> int:
         # An attempt that began after the wait did is not in its list; while runs come and go, ask more often.
@@ -149,7 +190,7 @@ class Leases:
             expired = await self._outages.outlast(
                 "look for lost executions",
                 lambda: self._queue.take_expired(
-                    self._terms.worker_id, self._terms.lease_ms, TAKE_OVER_BATCH
+                    self._terms.worker_id, self._terms.lease_ms, TAKE_OVER_BATCH, self._live()
                 ),
             )
             for execution in expired:
@@ -165,7 +206,7 @@ class Leases:
         log.warning(
             "execution %s of %s: %s", execution.id, execution.target, error, extra={"run": _fields(execution)}
         )
-        self._settle(
+        self._settler.put(
             decide(
                 execution,
                 outcomes.lost(error),

@@ -73,6 +73,7 @@ class WorkerService:
             nearest=parts.nearest,
         )
         parts.leases.cancel_unstarted = self._cancel_unstarted
+        parts.leases.lose_unstarted = self._lose_unstarted
         self._room = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -257,6 +258,10 @@ class WorkerService:
     def _give_back_unstarted(self) -> None:
         for attempt in self.lanes.take_unstarted():
             attempt.give_back()
+
+    def _lose_unstarted(self, attempt: Attempt) -> None:
+        if self.lanes.drop(attempt):
+            attempt.lose_unstarted()
 
     def _cancel_unstarted(self, attempt: Attempt) -> None:
         if self.lanes.drop(attempt):

@@ -7,7 +7,7 @@ from typing import Final
 from netscript_workers.domain.settlement import Settlement
 from netscript_workers.errors import EngineError
 from netscript_workers.ports.history import History, JournalEntry
-from netscript_workers.ports.queue import Queue
+from netscript_workers.ports.queue import Claim, Queue
 from netscript_workers.worker.faults import Faults, end
 from netscript_workers.worker.journal import record
 from netscript_workers.worker.outage import Outages
@@ -30,7 +30,7 @@ class Settler:
         self._faults = faults
         self._pending: list[Settlement] = []
         self._entries: list[JournalEntry] = []
-        self._in_flight = 0
+        self._writing: list[Settlement] = []
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -40,7 +40,11 @@ class Settler:
     @property
     def unsettled(self) -> int:
         """How many settlements the engine does not have yet."""
-        return len(self._pending) + self._in_flight
+        return len(self._pending) + len(self._writing)
+
+    def claims(self) -> list[Claim]:
+        """Return the claims that live on until their settlement is written."""
+        return [Claim(one.execution_id, one.token) for one in (*self._writing, *self._pending)]
 
     def put(self, settlement: Settlement, entry: JournalEntry | None = None) -> None:
         """Take a settlement; never waits."""
@@ -77,11 +81,11 @@ class Settler:
             await self._work.wait()
             batch, self._pending = self._pending[:MAX_BATCH], self._pending[MAX_BATCH:]
             entries, self._entries = self._entries, []
-            self._in_flight = len(batch)
+            self._writing = batch
             if entries:
                 await record(self._history, entries, self._outages)
             applied = await self._settle(batch)
-            self._in_flight = 0
+            self._writing = []
             for settlement, ok in zip(batch, applied, strict=True):
                 if not ok:
                     log.warning(

@@ -228,6 +228,18 @@ async def test_a_live_lease_is_not_taken_over(engine, another):
     assert await another.take_expired("w2", LEASE_MS, 10) == []
 
 
+async def test_a_worker_never_takes_over_its_own_live_claims_however_late_it_is(engine, another):
+    await put(engine, new(), new())
+    mine, gone = await claim(engine, lease_ms=1)
+    own = [Claim(mine.id, mine.token)]
+    async with asyncio.timeout(BOUND_MS / 1000):
+        while not (taken := await engine.take_expired("w1", LEASE_MS, 10, own)):
+            await asyncio.sleep(0.005)
+    assert [one.id for one in taken] == [gone.id]
+    assert await engine.take_expired("w1", LEASE_MS, 10, own) == []
+    assert [one.id for one in await another.take_expired("w2", LEASE_MS, 10)] == [mine.id]
+
+
 async def test_a_renewed_lease_lives_on(engine, another):
     await put(engine, new(), new())
     kept, gone = await claim(engine, lease_ms=1)

@@ -86,9 +86,7 @@ class Line:
         self.journal = Journal(self.engine, self.outages, self.faults)
         terms = LeaseTerms(worker_id=self.worker_id, lease_ms=self.lease_ms)
         clock = SystemClock()
-        self.leases = Leases(
-            self.engine, terms, self.targets, clock, self.settler.put, self.outages, self.faults
-        )
+        self.leases = Leases(self.engine, terms, self.targets, clock, self.settler, self.outages, self.faults)
         self.worker = WorkerService(
             WorkerParts(
                 queue=self.engine,

@@ -1,7 +1,9 @@
 """The line in bad times: stops, pauses, lost workers, engines and runners that fail."""
 
 import asyncio
+import time
 
+import msgspec
 import pytest
 
 from netscript_workers.domain import outcome as outcomes
@@ -9,6 +11,7 @@ from netscript_workers.domain.execution import Status
 from netscript_workers.domain.outcome import Cause
 from netscript_workers.errors import EngineError
 from netscript_workers.ports.queue import Claim, ClaimRequest, LaneDemand
+from netscript_workers.worker.attempt import Attempt, Stop
 from support.line import Line, no_op
 
 
@@ -173,3 +176,100 @@ async def test_a_lane_full_of_long_runs_does_not_hold_up_the_other(other):
         await line.until(lambda: len(line.runner.running) == 1)
         await line.ended(*await line.enqueue("short", 20, topic=other))
         assert len(line.runner.running) == 1
+
+
+async def test_a_worker_that_could_not_renew_in_time_does_not_take_over_its_own_run():
+    line = Line(lease_ms=60)
+    gate = asyncio.Event()
+    renewing = line.engine.extend_many
+    looked = 0
+
+    @line.job("slow", max_retries=0)
+    async def slow(_execution, _observer):
+        await gate.wait()
+        return outcomes.succeeded(b"1")
+
+    async def fail(_claims, _lease_ms):
+        raise EngineError("not now")
+
+    looking = line.engine.take_expired
+
+    async def look(*arguments):
+        nonlocal looked
+        looked += 1
+        return await looking(*arguments)
+
+    line.engine.extend_many, line.engine.take_expired = fail, look
+    async with line:
+        (one,) = await line.enqueue("slow")
+        await line.until(lambda: line.runner.running == [one])
+        time.sleep(0.1)
+        before = looked
+        await line.until(lambda: looked >= before + 3)
+        line.engine.extend_many = renewing
+        gate.set()
+        (record,) = await line.ended(one)
+    assert (record.status, record.attempt, len(line.runner.starts)) == (Status.COMPLETED, 1, 1)
+
+
+async def test_a_success_that_waits_to_be_written_keeps_its_claim():
+    line = Line(lease_ms=60)
+    line.job("short", max_retries=0)(no_op)
+    real, blocked = line.engine.settle_many, asyncio.Event()
+
+    async def settle(settlements):
+        if not blocked.is_set():
+            raise EngineError("not now")
+        return await real(settlements)
+
+    line.engine.settle_many = settle
+    async with line:
+        (one,) = await line.enqueue("short")
+        await line.until(lambda: line.settler.unsettled == 1)
+        time.sleep(0.1)
+        blocked.set()
+        (record,) = await line.ended(one)
+    assert (record.status, record.attempt) == (Status.COMPLETED, 1)
+
+
+async def test_a_run_stopped_before_its_first_step_frees_its_slot_at_once():
+    line = Line(default=1)
+    line.job("slow")(forever)
+    line.job("short")(no_op)
+    async with line:
+        (one,) = await line.enqueue("slow")
+        await line.until(lambda: bool(line.leases.attempts))
+        (attempt,) = line.leases.attempts
+        fresh = Attempt(attempt.execution, attempt.workshop)
+        ended = []
+        fresh.workshop = msgspec.structs.replace(
+            attempt.workshop, settle=lambda *_: None, ended=lambda *pair: ended.append(pair)
+        )
+        fresh.start(asyncio.get_running_loop())
+        fresh.stop(Stop.CANCEL)
+        await line.until(lambda: len(ended) == 1)
+        assert ended[0][1].status is Status.CANCELLED
+        await line.engine.cancel_many([one])
+        await line.ended(one)
+
+
+async def test_a_run_that_joins_a_settled_one_is_listened_for_at_once():
+    line = Line(default=2)
+    line.job("slow")(forever)
+    listened, real = [], line.engine.wait_for_cancels
+
+    async def listen(claims, timeout_ms):
+        listened.append(claims)
+        return await real(claims, 3_600_000 if timeout_ms > 1_000 else timeout_ms)
+
+    line.engine.wait_for_cancels = listen
+    async with line:
+        (first,) = await line.enqueue("slow")
+        await line.until(lambda: line.runner.running == [first])
+        await asyncio.sleep(0.6)  # the wait for cancellations has become a long one
+        (second,) = await line.enqueue("slow")
+        await line.until(lambda: any(claim.execution_id == second for claim in listened[-1]))
+        await line.engine.cancel_many([second])
+        await line.ended(second)
+        await line.engine.cancel_many([first])
+        await line.ended(first)

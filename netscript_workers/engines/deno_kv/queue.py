@@ -118,15 +118,18 @@ class DenoKvQueue(Base):
 
         return await self._connections.write(extend, durable=False)
 
-    async def take_expired(self, worker_id: str, lease_ms: int, limit: int) -> list[Execution]:
+    async def take_expired(
+        self, worker_id: str, lease_ms: int, limit: int, mine: Sequence[Claim] = ()
+    ) -> list[Execution]:
         """See `ports.queue.Queue`."""
-        overdue = self._with(now=boot_ms(), limit=limit)
+        own = batch([[claim.execution_id, claim.token] for claim in mine])
+        overdue = self._with(now=boot_ms(), limit=limit, mine=own)
         if not read_numbers(await self._connections.read(self._sql["look_expired"], overdue)):
             return []
 
         def take(tx: Transaction) -> list[Execution]:
             now = boot_ms()
-            seqs = tx.one(self._sql["look_expired"], self._with(now=now, limit=limit))
+            seqs = tx.one(self._sql["look_expired"], self._with(now=now, limit=limit, mine=own))
             numbers = read_numbers(seqs)
             for seq in numbers:
                 parameters = {"token": new_token(), "lease_until": now + lease_ms, "seqs": batch([seq])}

@@ -151,11 +151,18 @@ class MemoryQueue:
                 entry.lease_until = until
         return Renewal(lost=tuple(lost))
 
-    async def take_expired(self, worker_id: str, lease_ms: int, limit: int) -> list[Execution]:
+    async def take_expired(
+        self, worker_id: str, lease_ms: int, limit: int, mine: Sequence[Claim] = ()
+    ) -> list[Execution]:
         """See `ports.queue.Queue`."""
         store = self._store
         now = store.lease_ms()
-        expired = [entry for entry in store.running.values() if entry.lease_until < now]
+        own = {(claim.execution_id, claim.token) for claim in mine}
+        expired = [
+            entry
+            for entry in store.running.values()
+            if entry.lease_until < now and (entry.record.id, entry.record.token) not in own
+        ]
         taken: list[Execution] = []
         for entry in sorted(expired, key=lambda entry: entry.lease_until)[:limit]:
             entry.lease_until = now + lease_ms
