@@ -42,6 +42,9 @@ class Sweeper:
                 await sweep_all(self._history)
             except EngineError as error:
                 log.warning("could not sweep old executions: %s; trying again in %.0f s", error, PERIOD_S)
+            except Exception:
+                # A fault in one sweep must not end all sweeps: the store would grow for ever without a word.
+                log.exception("a sweep broke; please report this. Trying again in %.0f s", PERIOD_S)
             await asyncio.sleep(PERIOD_S)
 
 

@@ -145,6 +145,11 @@ class ForkSource:
         except BaseException:
             await self._end(link, 0)
             raise
+        if not link.alive:  # it died between its word and our hearing of it: nobody else will notice
+            await self._end(link, 0)
+            raise SlotError(
+                f"the process that slots are forked from {link.ending()} right after it had imported the job modules"
+            )
         self._link = link
         self._started_at = asyncio.get_running_loop().time()
         if load:
@@ -166,8 +171,17 @@ class ForkSource:
         link, self._link = self._link, None
         if link is not None:
             self._recovery = asyncio.get_running_loop().create_task(
-                self._recover(link), name="zygote recovery"
+                self._recover_or_fail(link), name="zygote recovery"
             )
+
+    async def _recover_or_fail(self, link: ZygoteLink) -> None:
+        """Recover; whatever prevents that is told to every run, which would else wait for ever."""
+        try:
+            await self._recover(link)
+        except Exception as error:  # noqa: BLE001 - a fault here is said, and told to every run
+            _log.exception("the process that slots are forked from could not be replaced; please report this")
+            self._failure = f"no slot can be started: {type(error).__name__}: {error}; restart the daemon"
+            self._up.set()
 
     async def _recover(self, link: ZygoteLink) -> None:
         """End what the dead zygote left, let its runs end as crashed, and start another one, ever later."""

@@ -1,17 +1,20 @@
 """The mode `subprocess`: a fresh process for each attempt, which ends with it, as does all it started."""
 
+import logging
 import os
 from typing import Final
 
 from netscript_workers.domain.outcome import Outcome
 from netscript_workers.domain.target import RunnerMode
+from netscript_workers.errors import SlotError
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.slot_process import SlotProcess
 from netscript_workers.runners.slot_runner import SlotRunner
 
-MAX_STANDBY: Final = (
-    os.cpu_count() or 1
-)  # more processes cannot be forked ahead in the time that one run takes
+# More processes cannot be forked ahead in the time that one run takes.
+MAX_STANDBY: Final = os.cpu_count() or 1
+
+_log = logging.getLogger(__name__)
 
 
 class FreshProcessRunner(SlotRunner):
@@ -41,10 +44,19 @@ class FreshProcessRunner(SlotRunner):
         if taken is None or not taken.alive:
             taken = self._source.fork(once=True)
         if len(self._standby) < min(len(self._busy) + 1, MAX_STANDBY):
-            ahead = self._source.fork(once=True)
-            if ahead is not None:
-                self._standby.append(ahead)
+            self._fork_ahead()
         return taken
+
+    def _fork_ahead(self) -> None:
+        try:
+            ahead = self._source.fork(once=True)
+        except (
+            SlotError
+        ) as error:  # the run that is to begin has its process; the next one may have more luck
+            _log.warning("no process was forked ahead: %s", error)
+            return
+        if ahead is not None:
+            self._standby.append(ahead)
 
     async def _after(self, slot: SlotProcess, outcome: Outcome | None) -> None:
         if slot.children:

@@ -72,11 +72,14 @@ class InProcessRunner:
             run.task = loop.create_task(self._go(handler, run))
         else:
             self._start_thread(handler, run, loop)
+        ended = run.ended
         try:
-            outcome = await run.ended
+            outcome = await ended
         except asyncio.CancelledError:
-            await self._end_run(run)
-            raise
+            if not ended.done() or ended.cancelled():
+                await self._end_run(run)
+                raise
+            outcome = ended.result()  # it had ended before it was to be stopped: what it reported counts
         return stopped_by_itself() if outcome is None else outcome
 
     def slots(self) -> list[SlotReport]:

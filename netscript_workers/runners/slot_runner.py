@@ -60,11 +60,16 @@ class SlotRunner:
         try:
             outcome = await ended
         except asyncio.CancelledError:
-            await self._end_run(slot)
-            raise
+            if not ended.done() or ended.cancelled():
+                await self._end_run(slot)
+                raise
+            outcome = ended.result()  # it had ended before it was to be stopped: what it reported counts
         finally:
             self._busy.discard(slot)
-        await self._after(slot, outcome)
+        try:
+            await self._after(slot, outcome)
+        except asyncio.CancelledError:
+            slot.kill()  # the run is over and its outcome stands; only its leftovers were still being ended
         return stopped_by_itself() if outcome is None else outcome
 
     def slots(self) -> list[SlotReport]:

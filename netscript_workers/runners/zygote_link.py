@@ -59,7 +59,10 @@ class ZygoteLink:
 
     async def start(self, timeout_ms: int) -> Ready:
         """Start the process and wait until it has loaded the modules; raises `SlotError` when it does not come up."""
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise SlotError(f"no connection to a process that forks slots could be made: {error}") from error
         ours.settimeout(0)
         with theirs:
             try:
@@ -88,12 +91,13 @@ class ZygoteLink:
         return self._ready.result()
 
     def fork(self, *, once: bool) -> SlotProcess:
-        """Ask for a slot; it can be given a run at once. What goes wrong with it is reported as its exit."""
+        """Ask for a slot; it can be given a run at once. What goes wrong with it is reported as its exit.
+
+        Raises `SlotError` when this process has no descriptors left for one.
+        """
         self._serial += 1
         serial = self._serial
-        ours, theirs = socket.socketpair()
-        out_reading, out_writing = os.pipe()
-        err_reading, err_writing = os.pipe()
+        ours, theirs, (out_reading, out_writing), (err_reading, err_writing) = _channels()
         ours.settimeout(0)
         slot = SlotProcess(
             self._loop, ours, (out_reading, err_reading), lambda: self._send(frame(Kill(serial)))
@@ -214,6 +218,25 @@ class ZygoteLink:
         if control is not None and self._is_waiting_to_write:
             self._loop.remove_writer(control)
             self._is_waiting_to_write = False
+
+
+def _channels() -> tuple[socket.socket, socket.socket, tuple[int, int], tuple[int, int]]:
+    """Make a slot's connection and its two pipes, or nothing."""
+    with contextlib.ExitStack() as undo:
+        try:
+            ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
+            undo.callback(theirs.close)
+            out = os.pipe()
+            undo.callback(_close, out)
+            err = os.pipe()
+        except OSError as error:
+            raise SlotError(
+                f"no slot can be made: {error}. Each slot takes 3 descriptors of the daemon; raise its limit (ulimit -n, "
+                "LimitNOFILE) or lower the concurrency."
+            ) from error
+        undo.pop_all()
+    return ours, theirs, out, err
 
 
 async def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:

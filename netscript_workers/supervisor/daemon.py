@@ -79,16 +79,16 @@ class Daemon:
             try:
                 return await self._work()
             finally:
-                await asyncio.wait_for(self._parts.engine.close(), _CLOSE_BOUND_S)
+                await self._close_engine()
         finally:
             self._signals.remove()
 
     async def _work(self) -> int:
         parts = self._parts
         try:
-            for service in (*parts.services, parts.line):
-                await service.start()
-                self._started.append(service)
+            if not await self._start_unless_told():
+                await self._stop_all(0)
+                return EXIT_OK
             log.info("%s", parts.greeting)
             status = await self._until_told()
         except BaseException:
@@ -96,6 +96,43 @@ class Daemon:
             raise
         await self._drain()
         return status
+
+    async def _close_engine(self) -> None:
+        try:
+            await asyncio.wait_for(self._parts.engine.close(), _CLOSE_BOUND_S)
+        except TimeoutError:
+            log.error(  # noqa: TRY400 - the traceback of a timeout says nothing
+                "the engine could not be closed within %.0f s; its connections end with this process",
+                _CLOSE_BOUND_S,
+            )
+
+    async def _start_unless_told(self) -> bool:
+        """Start the services in order; False when told to stop meanwhile, with what had started in `_started`."""
+        loop = asyncio.get_running_loop()
+        starting = loop.create_task(self._start_in_order(), name="start")
+        word = loop.create_task(self._signals.words.get(), name="signal watch")
+        try:
+            while True:
+                await asyncio.wait({starting, word}, return_when=asyncio.FIRST_COMPLETED)
+                if starting.done():
+                    starting.result()
+                    if word.done():  # it came at the same moment: it is for the running daemon
+                        self._signals.words.put_nowait(word.result())
+                    return True
+                if word.result() is Word.STOP:
+                    log.info("told to stop while starting")
+                    return False
+                log.info("%s: not while starting", word.result().value)
+                word = loop.create_task(self._signals.words.get(), name="signal watch")
+        finally:
+            for task in (starting, word):
+                task.cancel()
+            await asyncio.wait({starting, word}, timeout=_CLOSE_BOUND_S)
+
+    async def _start_in_order(self) -> None:
+        for service in (*self._parts.services, self._parts.line):
+            await service.start()
+            self._started.append(service)
 
     async def _reach_engine(self) -> bool:
         """Open the engine, trying again within `connect_timeout`; False when told to stop meanwhile."""

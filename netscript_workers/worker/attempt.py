@@ -40,6 +40,7 @@ class Stop(StrEnum):
 class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     """What every attempt of a worker needs: the targets, the runners, and where its reports and its settlement go.
 
+    `fault` is told of what keeps this worker from running anything.
     `settle` takes the settlement (None for a lost lease: nothing may be written) with a last journal entry, `report` is told
     that an attempt has something to write on its way, `ended` that its slot is free.
     """
@@ -51,6 +52,7 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     report: Callable[["Attempt"], None]
     ended: Callable[["Attempt", Settlement | None], None]
     nearest: Callable[[str], Sequence[str]]
+    fault: Callable[[BaseException], None]
 
 
 class Attempt(RunReports):
@@ -141,7 +143,9 @@ class Attempt(RunReports):
         except asyncio.CancelledError:
             return self._outcome_of_stop()
         except SlotError as error:
-            return outcomes.crashed(f"the slot could not run it: {error}", None)
+            # No slot can be had any more: that is no fault of this execution, and the next one would fare no better.
+            self.workshop.fault(error)
+            return outcomes.interrupted(f"given back to the queue: {error}")
         except Exception as error:
             # A fault of our own must not leave the execution running for ever: say it, and let the retry policy speak.
             log.exception("a runner broke under execution %s; please report this", self.execution.id)

@@ -41,6 +41,15 @@ class Faults:
         if error is None:
             return
         log.critical("a fault of our own in %s; the worker stops", task.get_name(), exc_info=error)
+        self._note(error)
+
+    def report(self, error: BaseException) -> None:
+        """Note what keeps the worker from running anything; the first one is said, and stops it."""
+        if self._fault is None:
+            log.critical("this worker can run nothing and stops: %s", error)
+        self._note(error)
+
+    def _note(self, error: BaseException) -> None:
         if self._fault is None:
             self._fault = error
             self._raised.set()

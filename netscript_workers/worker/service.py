@@ -71,6 +71,7 @@ class WorkerService:
             report=parts.journal.report,
             ended=self._ended,
             nearest=parts.nearest,
+            fault=parts.faults.report,
         )
         parts.leases.cancel_unstarted = self._cancel_unstarted
         parts.leases.lose_unstarted = self._lose_unstarted

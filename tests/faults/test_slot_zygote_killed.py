@@ -12,7 +12,9 @@ from netscript_workers.domain.outcome import Cause, Kind
 from netscript_workers.errors import SlotError
 from netscript_workers.runners import fork_source
 from netscript_workers.runners.fork_source import ForkSource
+from netscript_workers.runners.messages import Ready
 from netscript_workers.runners.warm_slot import WarmSlotRunner
+from netscript_workers.runners.zygote_link import ZygoteLink
 
 pytestmark = pytest.mark.faults
 
@@ -70,3 +72,40 @@ async def test_a_killed_daemonised_grandchild_does_not_disturb_its_run():
         assert not task.done()
         task.cancel()
         await asyncio.wait({task})
+
+
+async def test_a_zygote_that_dies_right_after_its_word_is_noticed(monkeypatch: pytest.MonkeyPatch):
+    start = ZygoteLink.start
+
+    async def start_and_die(link: ZygoteLink, timeout_ms: int) -> Ready:
+        ready = await start(link, timeout_ms)
+        os.kill(link.pid, signal.SIGKILL)
+        async with asyncio.timeout(runners.PATIENCE):
+            while link.alive:
+                await asyncio.sleep(0.005)
+        return ready
+
+    monkeypatch.setattr(ZygoteLink, "start", start_and_die)
+    runner = WarmSlotRunner(ForkSource(runners.refs(), str(runners.JOBS)))
+    with pytest.raises(SlotError, match="right after it had imported"):
+        await runner.start()
+
+
+async def test_a_recovery_that_breaks_is_told_to_the_runs_that_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    source = ForkSource(runners.refs(), str(runners.JOBS))
+    runner = WarmSlotRunner(source)
+    await runner.start()
+
+    async def break_down(_source: ForkSource) -> None:
+        raise RuntimeError("no way to launch")
+
+    monkeypatch.setattr(ForkSource, "_launch", break_down)
+    os.kill(source.zygote_pid, signal.SIGKILL)
+    async with asyncio.timeout(runners.PATIENCE):
+        while source.zygote_pid:
+            await asyncio.sleep(0.005)
+        with pytest.raises(SlotError, match="no way to launch"):
+            await run(runner, "nothing")
+    await runner.stop(1_000)

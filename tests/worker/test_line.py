@@ -5,7 +5,6 @@ import asyncio
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import LogLine, Progress, Status
 from netscript_workers.domain.outcome import Cause
-from netscript_workers.errors import SlotError
 from support.line import Line, no_op
 
 
@@ -38,7 +37,7 @@ async def test_a_failure_is_retried_until_its_attempts_are_used_up_and_each_leav
     @line.job("flaky", max_retries=2)
     async def flaky(execution, _observer):
         if execution.attempt == 2:
-            raise SlotError("no slot")
+            raise RuntimeError("the runner broke")
         return outcomes.failed(f"attempt {execution.attempt}", Cause.EXCEPTION)
 
     async with line:

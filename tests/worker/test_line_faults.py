@@ -9,7 +9,7 @@ import pytest
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Status
 from netscript_workers.domain.outcome import Cause
-from netscript_workers.errors import EngineError
+from netscript_workers.errors import EngineError, SlotError
 from netscript_workers.ports.queue import Claim, ClaimRequest, LaneDemand
 from netscript_workers.worker.attempt import Attempt, Stop
 from support.line import Line, no_op
@@ -273,3 +273,19 @@ async def test_a_run_that_joins_a_settled_one_is_listened_for_at_once():
         await line.ended(second)
         await line.engine.cancel_many([first])
         await line.ended(first)
+
+
+async def test_a_run_that_gets_no_slot_goes_back_unused_and_stops_the_worker():
+    line = Line()
+
+    @line.job("job", max_retries=0)
+    async def job(_execution, _observer):
+        raise SlotError("no slot can be started")
+
+    async with line:
+        (one,) = await line.enqueue("job")
+        fault = await asyncio.wait_for(line.faults.wait(), 20)
+        await line.worker.stop(0)
+        await line.in_status(Status.QUEUED, one)
+        assert (await line.record(one)).attempt == 0
+    assert "no slot can be started" in str(fault)

@@ -10,8 +10,8 @@ from netscript_workers.domain.execution import Status
 from netscript_workers.domain.overview import DeadLetter, TopicDepth, WorkerInfo
 from netscript_workers.engines.deno_kv.base import Base, new_token
 from netscript_workers.engines.deno_kv.bells import Bell
-from netscript_workers.engines.deno_kv.connection import Transaction
 from netscript_workers.engines.deno_kv.rows import batch, read_rows, read_texts, writable
+from netscript_workers.engines.deno_kv.transaction import Transaction
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS, SEEN_WITHIN_MS
 from netscript_workers.ports.queue_admin import Cancelled, DeadFilter
 

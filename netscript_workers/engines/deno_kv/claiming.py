@@ -5,9 +5,9 @@ from typing import Final
 
 from netscript_workers.domain.execution import Execution, Status
 from netscript_workers.engines.deno_kv.base import new_token
-from netscript_workers.engines.deno_kv.connection import Transaction
 from netscript_workers.engines.deno_kv.rows import Candidate, batch, read_candidates, read_look
 from netscript_workers.engines.deno_kv.statements import Statements
+from netscript_workers.engines.deno_kv.transaction import Transaction
 from netscript_workers.ports.queue import ClaimRequest
 
 PROMOTE_LIMIT: Final = 1_000

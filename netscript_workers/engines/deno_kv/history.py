@@ -9,10 +9,10 @@ from netscript_workers.domain.execution import FINISHED, Execution, LogLine, Pro
 from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.engines.deno_kv.base import Base
 from netscript_workers.engines.deno_kv.bells import LOOK_AGAIN_S, Bell
-from netscript_workers.engines.deno_kv.connection import Transaction
 from netscript_workers.engines.deno_kv.rows import Row, batch, read_rows, read_texts, writable
 from netscript_workers.engines.deno_kv.settling import add_lines
 from netscript_workers.engines.deno_kv.times import boot_ms
+from netscript_workers.engines.deno_kv.transaction import Transaction
 from netscript_workers.ports.history import HistoryQuery, JournalEntry, Swept
 
 _SOURCES: Final = ("netscript_execution", "netscript_archive")

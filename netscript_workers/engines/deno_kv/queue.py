@@ -10,10 +10,10 @@ from netscript_workers.domain.settlement import Settlement
 from netscript_workers.engines.deno_kv.base import Base, new_token
 from netscript_workers.engines.deno_kv.bells import LOOK_AGAIN_S, Bell
 from netscript_workers.engines.deno_kv.claiming import Claiming
-from netscript_workers.engines.deno_kv.connection import Operation, Transaction
 from netscript_workers.engines.deno_kv.rows import batch, read_numbers, read_rows, read_texts
 from netscript_workers.engines.deno_kv.settling import Settling
 from netscript_workers.engines.deno_kv.times import boot_ms
+from netscript_workers.engines.deno_kv.transaction import Operation, Transaction
 from netscript_workers.ports.promises import KEY_HOLDS_MS
 from netscript_workers.ports.queue import Claim, ClaimRequest, Renewal
 

@@ -7,9 +7,9 @@ from netscript_workers.domain.execution import FINISHED, LogLine, Status
 from netscript_workers.domain.settlement import Action, Settlement
 from netscript_workers.engines.deno_kv.base import new_token
 from netscript_workers.engines.deno_kv.bells import Bell
-from netscript_workers.engines.deno_kv.connection import Transaction
 from netscript_workers.engines.deno_kv.rows import batch, read_texts, writable
 from netscript_workers.engines.deno_kv.statements import Statements
+from netscript_workers.engines.deno_kv.transaction import Transaction
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS, LINES_KEPT
 
 

@@ -1,0 +1,36 @@
+"""The engine's threads: what breaks in them is told to whoever waits."""
+
+import asyncio
+
+import pytest
+
+from netscript_workers.engines.deno_kv import DenoKvEngine, connection
+from netscript_workers.engines.deno_kv.writer import Writer
+from netscript_workers.errors import EngineError
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+
+async def test_a_read_beyond_its_bound_is_an_engine_error_and_ends_with_the_engine(tmp_path, monkeypatch):
+    engine = DenoKvEngine(tmp_path / "queue.sqlite3")
+    await engine.open()
+    monkeypatch.setattr(connection, "READ_BOUND_S", 0.05)
+    with pytest.raises(EngineError, match="was not read within"):
+        await engine._connections.read(ENDLESS, {})
+    await asyncio.wait_for(engine.close(), 20)
+
+
+async def test_a_writing_thread_that_breaks_fails_all_who_wait_and_all_who_come(tmp_path, monkeypatch):
+    engine = DenoKvEngine(tmp_path / "queue.sqlite3")
+    await engine.open()
+
+    def broken(*_):
+        raise RuntimeError("broken inside")
+
+    monkeypatch.setattr(Writer, "_commit", broken)
+    writes = [asyncio.create_task(engine.pause("a")) for _ in range(3)]
+    ended = await asyncio.wait_for(asyncio.gather(*writes, return_exceptions=True), 20)
+    assert {type(one) for one in ended} == {EngineError}
+    with pytest.raises(EngineError, match="broken inside"):
+        await asyncio.wait_for(engine.pause("a"), 20)
+    await asyncio.wait_for(engine.close(), 20)
