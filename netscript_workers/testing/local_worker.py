@@ -85,6 +85,7 @@ class LocalWorker(Client):
         )
         services = (*assembly.services, assembly.worker)
         grace = _GRACE_MS
+        assembly.worker.track_retries()  # before the first run, whose retry this drain waits for
         try:
             for service in services:
                 await service.start()

@@ -70,6 +70,8 @@ class ConfiguredDaemon:
             pool,
             LeaseTerms(worker_id=name, lease_ms=settings.lease),
         )
+        if self._drain:
+            assembly.worker.track_retries()  # before the first run, whose retry a drain waits for
         describe = partial(describe_worker, assembly, name, self._role, time.time_ns() // 1_000_000)
         presence = Presence(engine, describe, assembly.outages, assembly.faults)
         return Daemon(

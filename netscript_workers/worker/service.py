@@ -83,7 +83,7 @@ class WorkerService:
         self._stopping = False
         self._stuck: asyncio.TimerHandle | None = None
         self._last_release = 0.0
-        self.retrying: set[str] = set()
+        self.retrying: set[str] | None = None  # kept only for a drain: see `track_retries`
 
     # ------------------------------------------------------------------ life
 
@@ -139,6 +139,11 @@ class WorkerService:
     def resume(self) -> None:
         """Claim again after `pause`."""
         self._open.set()
+
+    def track_retries(self) -> None:
+        """Remember from now on which executions wait for a retry of a run made here (`retrying`)."""
+        if self.retrying is None:
+            self.retrying = set()
 
     @property
     def claiming(self) -> bool:
@@ -241,7 +246,7 @@ class WorkerService:
     def _ended(self, attempt: Attempt, settlement: Settlement | None) -> None:
         self._parts.leases.let_go(attempt)
         execution = attempt.execution
-        if settlement is not None and settlement.action is Action.RETRY:
+        if self.retrying is not None and settlement is not None and settlement.action is Action.RETRY:
             self.retrying.add(execution.id)
         if attempt.started_at is not None:
             now = time.perf_counter()
