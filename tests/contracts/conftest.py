@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.amqp import amqp_engines
 from contracts.engines import Clock
 from netscript_workers.engines.deno_kv import DenoKvEngine
 from netscript_workers.engines.memory import MemoryEngine
@@ -17,13 +18,18 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "deno-kv"])
+@pytest.fixture(params=["memory", "deno-kv", pytest.param("amqp", marks=pytest.mark.services)])
 async def engines(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Engine, Engine]]:
     if request.param == "memory":
         memory = MemoryEngine(clock)
         yield memory, memory
+        return
+    if request.param == "amqp":
+        server = request.getfixturevalue("rabbitmq_server")
+        async with amqp_engines(server, tmp_path / "records.db", clock, clock) as both:
+            yield both[0], both[1]
         return
     first, second = (DenoKvEngine(tmp_path / "queue.db", "jobs", clock) for _ in range(2))
     await first.open()
