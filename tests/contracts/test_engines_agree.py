@@ -5,9 +5,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.amqp import amqp_engines
 from contracts.engines import DAY_MS, Clock, asking, ending, new
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
@@ -16,6 +18,7 @@ from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
+from support.server_kinds import RabbitServer
 
 TOPICS = st.sampled_from(["x", "y"])
 PICK = st.integers(0, 30)
@@ -140,18 +143,29 @@ def plain(record: Execution) -> dict[str, object]:
     return fields
 
 
+async def compare(verbs: list[tuple[Any, ...]], engine: Engine, clock: Clock) -> None:
+    own = Clock()
+    memory, other = Play(MemoryEngine(own), own), Play(engine, clock)
+    for verb, *arguments in verbs:
+        expected = await getattr(memory, verb)(*arguments)
+        assert await getattr(other, verb)(*arguments) == expected, verb
+    assert await other.view() == await memory.view()
+
+
 async def play(verbs: list[tuple[Any, ...]], path: Path) -> None:
-    clocks = Clock(), Clock()
-    file = DenoKvEngine(path, "jobs", clocks[1])
+    clock = Clock()
+    file = DenoKvEngine(path, "jobs", clock)
     await file.open()
     try:
-        memory, other = Play(MemoryEngine(clocks[0]), clocks[0]), Play(file, clocks[1])
-        for verb, *arguments in verbs:
-            expected = await getattr(memory, verb)(*arguments)
-            assert await getattr(other, verb)(*arguments) == expected, verb
-        assert await other.view() == await memory.view()
+        await compare(verbs, file, clock)
     finally:
         await file.close()
+
+
+async def play_on_amqp(verbs: list[tuple[Any, ...]], server: RabbitServer, path: Path) -> None:
+    clock = Clock()
+    async with amqp_engines(server, path, clock) as (engine,):
+        await compare(verbs, engine, clock)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -159,3 +173,11 @@ async def play(verbs: list[tuple[Any, ...]], path: Path) -> None:
 def test_deno_kv_answers_as_memory_does(verbs):
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(verbs, Path(folder) / "queue.db"))
+
+
+@pytest.mark.services
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(verbs=st.lists(VERB, min_size=4, max_size=40))
+def test_amqp_answers_as_memory_does(rabbitmq_server, verbs):
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play_on_amqp(verbs, rabbitmq_server, Path(folder) / "queue.db"))
