@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from netscript_workers.config.choices import Provider, ScalingMode
 from netscript_workers.config.place import Place, problem_at
-from netscript_workers.config.provider import resolve_provider
+from netscript_workers.config.provider import resolve_provider, resolve_records
 from netscript_workers.domain.problem import Problem
 from netscript_workers.domain.target import Concept, Limits, Target
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Distributed groups and the API belong to commands of their own: no other daemon needs them.
 REFUSED_BY_DAEMON: Final = frozenset(f"W{number}" for number in range(101, 110))
-_HERE: Final = frozenset({Provider.DENO_KV, Provider.MEMORY})
+_HERE: Final = frozenset({Provider.AMQP, Provider.DENO_KV, Provider.MEMORY})
 _URL_OF: Final = {
     Provider.REDIS: "redis_url",
     Provider.POSTGRES: "database_url",
@@ -42,6 +42,10 @@ def _providers(settings: "Settings") -> Iterator[Problem]:
         else:
             place, hint = settings.place_of("queue_provider"), "use “deno-kv”, the embedded queue"
         yield problem_at("W101", place, f"the queue provider {provider.value} ({why}) is {_LATER}", hint)
+    if provider is Provider.AMQP and (records := resolve_records(settings).provider) not in _HERE:
+        message = f"keeping the records of amqp in {records.value} is {_LATER}"
+        place = settings.place_of("connections", _URL_OF[records])
+        yield problem_at("W101", place, message, "leave that URL out: records go into the queue's file then")
     if settings.connections.database_url is not None:
         place = settings.place_of("connections", "database_url")
         message = f"the archive in PostgreSQL (database_url is set) is {_LATER}"

@@ -23,6 +23,15 @@ TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]
 
 _ENVELOPE: Final = "__envelope_version"
 _MAX_ID: Final = 128
+_SHOWN: Final = 80
+_KINDS: Final[Mapping[type, str]] = {
+    dict: "an object",
+    list: "an array",
+    str: "text",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+}
 
 
 class NoJobError(ValueError):
@@ -36,10 +45,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     max_payload_bytes: int = 1 << 20
 
 
+NO_TERMS: Final = Terms()
+"""Knows no target."""
+
+
 def to_execution(value: Any, new_id: str, delay_ms: int, terms: Terms) -> NewExecution:
     """Return the execution that the message `value` asks for; raises `NoJobError`.
 
-    A target that is unknown here is taken as named: whoever claims it says so. `delay_ms` comes on top of the message's own delay.
+    A target that is unknown here is taken as named: whoever claims it says so. `delay_ms` is added to the message's own delay.
     """
     headers: Mapping[str, Any] = {}
     if isinstance(value, dict) and _ENVELOPE in value:
@@ -146,19 +159,11 @@ def _trace(message: dict[str, Any], headers: Mapping[str, Any], name: str) -> st
 
 def _kind(value: Any) -> str:
     """Name the JSON type of a value."""
-    names = {
-        dict: "an object",
-        list: "an array",
-        str: "text",
-        bool: "a boolean",
-        int: "a number",
-        float: "a number",
-    }
-    return names.get(type(value), "null")
+    return next((name for kind, name in _KINDS.items() if type(value) is kind), "null")
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return _kind(cast("Any", value))
     text = repr(value) if value is not None else "null"
-    return text if len(text) <= 80 else f"{text[:80]}…"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from netscript_workers import config
+from netscript_workers.domain.message import Terms
 from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.problem import Severity
 from netscript_workers.errors import ConfigError
@@ -48,6 +49,7 @@ class ConfiguredDaemon:
                 )
                 return EXIT_OK
             self._say_problems()
+            self._say_where_records_are()
             sys.setswitchinterval(SWITCH_INTERVAL_S)
             return await self._assembled().run()
         finally:
@@ -58,10 +60,22 @@ class ConfiguredDaemon:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
             log.log(level, "%s", told(problem))
 
+    def _say_where_records_are(self) -> None:
+        settings = self._project.settings
+        if config.resolve_provider(settings).provider is not config.Provider.AMQP:
+            return
+        if config.resolve_records(settings).provider is config.Provider.DENO_KV:
+            log.warning(
+                "the records of the amqp queue are in %s: all its workers and clients must be on this host. "
+                "Set connections.redis_url or database_url to share them.",
+                settings.connections.deno_kv_path,
+            )
+
     def _assembled(self) -> Daemon:
         project, settings = self._project, self._project.settings
         pool = pool_of(project)
-        engine = engine_for(settings)
+        terms = Terms(find=project.targets.get, max_payload_bytes=settings.max_payload_bytes)
+        engine = engine_for(settings, terms)
         name = worker_name(project.options.environ)
         assembly = assemble_worker(
             engine,

@@ -5,15 +5,35 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from netscript_workers import config
+from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.errors import ConfigError
 
 if TYPE_CHECKING:
     from netscript_workers.ports.engine import Engine
 
 
-def engine_for(settings: config.Settings) -> "Engine":
-    """Return the engine that `settings` choose, not yet opened; raises `ConfigError` for one this version has not."""
+def engine_for(settings: config.Settings, terms: Terms = NO_TERMS) -> "Engine":
+    """Return the engine that `settings` choose, not yet opened; raises `ConfigError` for one this version has not.
+
+    `terms` say how a worker reads what other programs put into the queue.
+    """
     provider = config.resolve_provider(settings).provider
+    if provider is config.Provider.AMQP:
+        return _amqp_engine(settings, terms)
+    return _store(provider, settings)
+
+
+def _amqp_engine(settings: config.Settings, terms: Terms) -> "Engine":
+    from netscript_workers.engines.amqp import Address, AmqpEngine
+
+    url = settings.connections.amqp_url
+    if url is None:
+        raise ConfigError('queue_provider = "amqp" needs a server: set connections.amqp_url (AMQP_URL)')
+    records = config.resolve_records(settings).provider
+    return AmqpEngine(_store(records, settings), Address.parse(url.reveal()), settings.queue_name, terms)
+
+
+def _store(provider: config.Provider, settings: config.Settings) -> "Engine":
     if provider is config.Provider.MEMORY:
         from netscript_workers.engines.memory import MemoryEngine
 

@@ -66,7 +66,7 @@ def test_a_plain_function_in_process_cannot_be_stopped(load):
 def test_a_timeout_beyond_the_consumer_timeout_matters_to_rabbitmq_only(load):
     long = job(timeout=31 * MINUTE, max_retries=0)
     assert codes(load, long) == []
-    assert codes(load, long, environ={"AMQP_URL": "amqp://h"}) == ["W009"]
+    assert codes(load, long, environ={"AMQP_URL": "amqp://h"}) == ["W015", "W009"]
 
 
 def test_settings_without_effect_are_told(load):
@@ -97,7 +97,7 @@ def test_a_warning_stands_where_its_key_stands(load):
     ("text", "environ", "targets", "code"),
     [
         ('queue_provider = "redis"', {}, [], "W101"),
-        ("", {"AMQP_URL": "amqp://h"}, [], "W101"),
+        ("", {"AMQP_URL": "amqp://h", "REDIS_URL": "redis://h"}, [], "W101"),
         ("", {"DATABASE_URL": "postgres://h/x"}, [], "W102"),
         ("", {}, [task()], "W103"),
         ('[[tasks]]\nid = "t"\nentrypoint = "t.ts"\n', {}, [], "W103"),
