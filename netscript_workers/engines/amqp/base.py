@@ -49,7 +49,9 @@ class Base:
         await self._store.open()
         try:
             await self._publishing.open()
+            await self._publishing.link.call(self._topology.declare_intake())
         except BaseException:
+            await self._publishing.close()
             await self._store.close()
             raise
         self._tickets.start()

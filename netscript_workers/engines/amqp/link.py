@@ -26,6 +26,7 @@ ANSWER_BOUND_S: Final = 10.0
 CLOSE_BOUND_S: Final = 2.0
 CHANNEL: Final = 1
 _PRECONDITION_FAILED: Final = 406
+_REFUSALS: Final = (403, 530)  # a wrong login, or no such vhost
 
 
 class Link:
@@ -144,6 +145,12 @@ class Link:
         self._unroutable -= missing
         return missing
 
+    def announce(self, messages: Sequence[Outgoing]) -> None:
+        """Publish without waiting: whether they arrive is not told. Nothing happens on a broken or blocked link."""
+        if self._error is None and self.blocked is None:
+            self._confirms.expect(len(messages))
+            self._write(b"".join([self._writer.write(message) for message in messages]))
+
     def check_alarm(self) -> None:
         """Raise `EngineError` while an alarm keeps RabbitMQ from taking messages."""
         if self.blocked is not None:
@@ -244,7 +251,7 @@ class Link:
                 "workers, what they stand for is in the store of records), choose another queue_name, or the "
                 "queue_type it was made with."
             )
-        return EngineError(f"{words}. {_WHAT_TO_DO}")
+        return EngineError(f"{words}. {_WHAT_TO_DO}" if frame.reply_code in _REFUSALS else words)
 
     def _fail(self, error: EngineError) -> None:
         if self._error is not None:

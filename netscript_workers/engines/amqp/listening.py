@@ -16,7 +16,8 @@ from netscript_workers.engines.amqp.topology import Topology
 from netscript_workers.errors import EngineError
 
 LET_GO_S: Final = 0.02
-MOST_HELD: Final = 256
+PREFETCH: Final = (16, 256)
+"""How many tickets of a topic come unasked: as many as executions are wanted, within these bounds. Left over ones go fast."""
 
 
 class _Lane:
@@ -29,7 +30,7 @@ class _Lane:
         self.tag: str | None = None
         self.held: list[int] = []
         self.wanted_at = 0.0
-        self.prefetch = 1
+        self.prefetch = PREFETCH[0]
 
 
 class Listening:
@@ -54,7 +55,7 @@ class Listening:
         before: dict[str, list[int]] = {}
         for topic, count in wanted.items():
             lane = self._lane(topic)
-            lane.prefetch = max(1, min(MOST_HELD, count))
+            lane.prefetch = max(PREFETCH[0], min(PREFETCH[1], count))
             lane.wanted_at = now
             if lane.held:
                 before[topic] = list(lane.held)

