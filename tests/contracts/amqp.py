@@ -1,18 +1,16 @@
-"""Engines of the provider amqp over records in a file, with queues of their own that are deleted afterwards."""
+"""Engines of the provider amqp, with queues of their own that are deleted afterwards."""
 
 import contextlib
 import itertools
 import os
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pamqp import commands
 
-from contracts.engines import Clock
 from netscript_workers.engines.amqp import Address, AmqpEngine
 from netscript_workers.engines.amqp.link import Link
-from netscript_workers.engines.deno_kv import DenoKvEngine
+from netscript_workers.ports.engine import Engine
 from support.server_kinds import RabbitServer
 
 _numbers = itertools.count(1)
@@ -25,12 +23,12 @@ def queue_name() -> str:
 
 @contextlib.asynccontextmanager
 async def amqp_engines(
-    server: RabbitServer, records: Path, *clocks: Clock, name: str | None = None, parameters: str = ""
+    server: RabbitServer, *stores: Engine, name: str | None = None, parameters: str = ""
 ) -> AsyncIterator[Sequence[AmqpEngine]]:
-    """One engine for each clock, all on the same records and queues."""
+    """One engine for each store of records (which are on the same records), all on the same queues."""
     name = name or queue_name()
     address = Address.parse(server.url + parameters)
-    engines = [AmqpEngine(DenoKvEngine(records, "jobs", clock), address, name) for clock in clocks]
+    engines = [AmqpEngine(store, address, name) for store in stores]
     try:
         for engine in engines:
             await engine.open()

@@ -28,8 +28,9 @@ async def engines(
         return
     if request.param == "amqp":
         server = request.getfixturevalue("rabbitmq_server")
-        async with amqp_engines(server, tmp_path / "records.db", clock, clock) as both:
-            yield both[0], both[1]
+        stores = (DenoKvEngine(tmp_path / "records.db", "jobs", clock) for _ in range(2))
+        async with amqp_engines(server, *stores) as pair:
+            yield pair[0], pair[1]
         return
     first, second = (DenoKvEngine(tmp_path / "queue.db", "jobs", clock) for _ in range(2))
     await first.open()

@@ -164,7 +164,7 @@ async def play(verbs: list[tuple[Any, ...]], path: Path) -> None:
 
 async def play_on_amqp(verbs: list[tuple[Any, ...]], server: RabbitServer, path: Path) -> None:
     clock = Clock()
-    async with amqp_engines(server, path, clock) as (engine,):
+    async with amqp_engines(server, DenoKvEngine(path, "jobs", clock)) as (engine,):
         await compare(verbs, engine, clock)
 
 

@@ -13,6 +13,7 @@ from contracts.amqp import amqp_engines, bare_link, queue_name
 from contracts.engines import BOUND_MS, Clock, claim, claimed_ids, new, put
 from netscript_workers.domain.execution import Concept, TriggeredBy
 from netscript_workers.engines.amqp.messages import Outgoing
+from netscript_workers.engines.deno_kv import DenoKvEngine
 from netscript_workers.ports.queue_admin import DeadFilter
 
 pytestmark = pytest.mark.services
@@ -26,7 +27,8 @@ def name():
 
 @pytest.fixture
 async def engine(rabbitmq_server, tmp_path, name):
-    async with amqp_engines(rabbitmq_server, tmp_path / "records.db", Clock(), name=name) as (one,):
+    store = DenoKvEngine(tmp_path / "records.db", "jobs", Clock())
+    async with amqp_engines(rabbitmq_server, store, name=name) as (one,):
         assert await claim(one) == []  # it serves the queue from now on
         yield one
 
@@ -145,10 +147,8 @@ async def test_a_long_delay_comes_back_through_our_queue_and_wakes_in_time(engin
 
 
 async def test_quorum_queues_serve_as_well(rabbitmq_server, tmp_path):
-    parameters = "?queue_type=quorum"
-    async with amqp_engines(
-        rabbitmq_server, tmp_path / "records.db", Clock(), Clock(), parameters=parameters
-    ) as (one, other):
+    stores = (DenoKvEngine(tmp_path / "records.db") for _ in range(2))
+    async with amqp_engines(rabbitmq_server, *stores, parameters="?queue_type=quorum") as (one, other):
         assert await claim(one) == []
         waiting = asyncio.create_task(one.wait_for_work(["default"], BOUND_MS))
         (low, high) = await put(other, new(priority=1), new(priority=100))
