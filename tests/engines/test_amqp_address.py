@@ -20,6 +20,8 @@ def test_what_a_url_leaves_out_is_what_rabbitmq_ships_with():
     assert (address.port, address.vhost, address.user, address.password) == (5672, "/", "guest", "guest")
     assert (address.queue_type, address.tls) == (QueueType.CLASSIC, False)
     assert Address.parse("amqps://mq/").port == 5671
+    assert Address.parse("amqp://guest@mq/").password == "guest"
+    assert Address.parse("amqp://me@mq/").password == ""
 
 
 def test_an_address_never_prints_its_password():

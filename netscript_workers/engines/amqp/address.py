@@ -11,6 +11,7 @@ from netscript_workers.errors import ConfigError
 
 HEARTBEAT_S: Final = 5
 _PORTS: Final = {"amqp": 5672, "amqps": 5671}
+_GUEST: Final = "guest"  # RabbitMQ's own first user, with this password
 _PARAMETERS: Final = ("queue_type", "heartbeat", "cafile", "certfile", "keyfile")
 
 
@@ -44,7 +45,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     def parse(cls, url: str) -> "Address":
         """Read a URL such as `amqp://user:password@host:5672/vhost?queue_type=quorum`; raises `ConfigError`.
 
-        Without a user it is guest, without a path the vhost is `/`.
+        Without a user it is guest, whose password is guest; without a path the vhost is `/`.
         """
         parts = urlsplit(url)
         scheme = parts.scheme.lower()
@@ -56,14 +57,16 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
                 known = ", ".join(_PARAMETERS)
                 raise ConfigError(f"the AMQP URL has the unknown parameter “{name}”; known are {known}")
         tls = scheme == "amqps"
+        user = unquote(parts.username or _GUEST)
+        password = _GUEST if parts.password is None and user == _GUEST else unquote(parts.password or "")
         if not tls and any(name.endswith("file") for name in asked):
             raise ConfigError("the AMQP URL names certificates, which only amqps:// uses")
         return cls(
             host=parts.hostname,
             port=parts.port or _PORTS[scheme],
             vhost=unquote(parts.path[1:]) or "/",
-            user=unquote(parts.username or "guest"),
-            password=unquote(parts.password or "") if parts.username else "guest",
+            user=user,
+            password=password,
             tls=tls,
             queue_type=_queue_type(asked.get("queue_type")),
             heartbeat_s=_heartbeat(asked.get("heartbeat")),
