@@ -121,9 +121,8 @@ class _Look:
             yield problem_at("W006", self._at(target, "max_retries"), message, hint)
         if self._provider is Provider.AMQP and target.timeout > CONSUMER_TIMEOUT_MS:
             message = f"{name}: RabbitMQ's consumer_timeout (30m unless raised) is shorter than its timeout"
-            yield problem_at(
-                "W009", self._at(target, "timeout"), message, "raise consumer_timeout on the server"
-            )
+            hint = "this daemon holds no message while it runs; raise it on the server for consumers that do"
+            yield problem_at("W009", self._at(target, "timeout"), message, hint)
         kept = target.retention.kv_days * _DAY_MS
         if worst_case_ms(target) > kept:
             took = format_duration(worst_case_ms(target))

@@ -12,7 +12,7 @@ from netscript_workers.errors import ConfigError
 HEARTBEAT_S: Final = 5
 _PORTS: Final = {"amqp": 5672, "amqps": 5671}
 _GUEST: Final = "guest"  # RabbitMQ's own first user, with this password
-_PARAMETERS: Final = ("queue_type", "heartbeat", "cafile", "certfile", "keyfile")
+PARAMETERS: Final = ("queue_type", "heartbeat", "cafile", "certfile", "keyfile")
 
 
 class QueueType(StrEnum):
@@ -53,8 +53,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError("the AMQP URL must read amqp://user@host:5672/vhost or amqps://…")
         asked = dict(parse_qsl(parts.query, keep_blank_values=True))
         for name in asked:
-            if name not in _PARAMETERS:
-                known = ", ".join(_PARAMETERS)
+            if name not in PARAMETERS:
+                known = ", ".join(PARAMETERS)
                 raise ConfigError(f"the AMQP URL has the unknown parameter “{name}”; known are {known}")
         tls = scheme == "amqps"
         user = unquote(parts.username or _GUEST)

@@ -103,8 +103,11 @@ class Keeper:
                 await self._make()
             except EngineError as error:
                 self._why = error
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))
-                delay = min(delay * 2, MAX_DELAY_S)
+            except Exception as error:
+                log.exception("a fault of our own while connecting to RabbitMQ; please report this")
+                self._why = EngineError(f"cannot connect to {self._address.place}: {error}")
             else:
                 log.info("connected to %s again", self._address.place)
                 return
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+            delay = min(delay * 2, MAX_DELAY_S)

@@ -141,6 +141,8 @@ class Tickets:
                     self._owed = [*part, *self._owed]
                     log.debug("%d tickets wait for RabbitMQ: %s", len(self._owed), error)
                     await asyncio.sleep(_TRY_AGAIN_S)
+                except Exception:
+                    log.exception("a fault of our own lost %d tickets; please report this", len(part))
             self._idle.set()
 
     async def _publish(self, tickets: Sequence[Ticket]) -> None:

@@ -26,7 +26,7 @@ LAST_STRETCH_MS: Final = 128
 STEP_MS: Final = 8
 LONGEST_MS: Final = 1 << 31
 _LEADING_BITS: Final = 4
-_LONGEST_TOPIC: Final = 160
+_LONGEST_TOPIC: Final = 96
 
 
 class Stretch:
@@ -99,5 +99,5 @@ def _plain(topic: str) -> str:
     return (
         text
         if len(text) <= _LONGEST_TOPIC
-        else f"{text[:80]}#{hashlib.sha256(topic.encode()).hexdigest()[:32]}"
+        else f"{text[:60]}#{hashlib.sha256(topic.encode()).hexdigest()[:32]}"
     )
