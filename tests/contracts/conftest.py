@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from contracts.engines import Clock
-from netscript_workers.engines.deno_kv import DenoKvEngine
+from netscript_workers.engines.archived import ArchivedEngine
+from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
 from netscript_workers.engines.memory import MemoryEngine
+from netscript_workers.ports.archive import AgeingEngine, Archive
 from netscript_workers.ports.engine import Engine
 
 
@@ -17,7 +19,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "deno-kv"])
+@pytest.fixture(params=["memory", "deno-kv", "archived"])
 async def engines(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Engine, Engine]]:
@@ -25,12 +27,24 @@ async def engines(
         memory = MemoryEngine(clock)
         yield memory, memory
         return
-    first, second = (DenoKvEngine(tmp_path / "queue.db", "jobs", clock) for _ in range(2))
+    first, second = (
+        archived(tmp_path, clock) if request.param == "archived" else deno_kv(tmp_path, clock)
+        for _ in range(2)
+    )
     await first.open()
     await second.open()
     yield first, second
     await second.close()
     await first.close()
+
+
+def deno_kv(folder: Path, clock: Clock) -> DenoKvEngine:
+    return DenoKvEngine(folder / "queue.db", "jobs", clock)
+
+
+def archived(folder: Path, clock: Clock) -> ArchivedEngine:
+    """An engine whose archive is another store."""
+    return ArchivedEngine(deno_kv(folder, clock), SqliteArchive(folder / "archive.db", "jobs", clock), clock)
 
 
 @pytest.fixture
@@ -42,3 +56,46 @@ def engine(engines: tuple[Engine, Engine]) -> Engine:
 def another(engines: tuple[Engine, Engine]) -> Engine:
     """A second engine on the same store (with memory: the same one)."""
     return engines[1]
+
+
+@pytest.fixture(params=["sqlite"])
+async def archives(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[Archive, Archive]]:
+    first, second = (SqliteArchive(tmp_path / "archive.db", "jobs", clock) for _ in range(2))
+    await first.open()
+    await second.open()
+    yield first, second
+    await second.close()
+    await first.close()
+
+
+@pytest.fixture
+def archive(archives: tuple[Archive, Archive]) -> Archive:
+    return archives[0]
+
+
+@pytest.fixture
+def another_archive(archives: tuple[Archive, Archive]) -> Archive:
+    """A second archive on the same store."""
+    return archives[1]
+
+
+@pytest.fixture(params=["deno-kv"])
+async def lives(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[AgeingEngine, AgeingEngine]]:
+    first, second = (deno_kv(tmp_path, clock) for _ in range(2))
+    await first.open()
+    await second.open()
+    yield first, second
+    await second.close()
+    await first.close()
+
+
+@pytest.fixture
+def live(lives: tuple[AgeingEngine, AgeingEngine]) -> AgeingEngine:
+    """An engine whose records may rest elsewhere."""
+    return lives[0]
+
+
+@pytest.fixture
+def another_live(lives: tuple[AgeingEngine, AgeingEngine]) -> AgeingEngine:
+    """A second engine on the same store."""
+    return lives[1]
