@@ -53,7 +53,11 @@ class ArchivedAdmin(Pair):
         return letters[:limit]
 
     async def count_dead(self) -> int:
-        """See `ports.queue_admin.QueueAdmin`."""
+        """See `ports.queue_admin.QueueAdmin`.
+
+        A process killed between restoring a dead letter for a retry and removing it from the archive leaves one that counts
+        twice, until it is retried again or for ten minutes and a sweep.
+        """
         count = await self._live.count_dead() + await self._archive.count_dead()
         return count - await self._count_doubles()
 

@@ -19,7 +19,7 @@ from netscript_workers.ports.promises import DAY_MS
 # day is left for the difference between the clocks of two hosts.
 _SURELY_LIVE_MS: Final = DAY_MS // 2
 # How long a restored record is safe from the sweeper while it waits for the retry that it was restored for.
-_RESTORED_KEEP_MS: Final = 60 * 60 * 1000
+_RESTORED_KEEP_MS: Final = 10 * 60 * 1000
 
 
 class Pair:
