@@ -8,16 +8,42 @@ from netscript_workers import config
 from netscript_workers.errors import ConfigError
 
 if TYPE_CHECKING:
+    from netscript_workers.ports.archive import AgeingEngine, Archive
     from netscript_workers.ports.engine import Engine
 
 
 def engine_for(settings: config.Settings) -> "Engine":
-    """Return the engine that `settings` choose, not yet opened; raises `ConfigError` for one this version has not."""
+    """Return the engine that `settings` choose, with its archive, not yet opened.
+
+    Raises `ConfigError` for one that this version has not.
+    """
     provider = config.resolve_provider(settings).provider
     if provider is config.Provider.MEMORY:
         from netscript_workers.engines.memory import MemoryEngine
 
         return MemoryEngine()
+    live = _live_engine(settings, provider)
+    archive = _archive(settings)
+    if archive is None:
+        return live
+    from netscript_workers.engines.archived import ArchivedEngine
+
+    return ArchivedEngine(live, archive)
+
+
+def _archive(settings: config.Settings) -> "Archive | None":
+    """Return the archive outside the live engine's store; None where the engine keeps its own."""
+    place, why = config.resolve_archive(settings)
+    if place is config.ArchivePlace.OWN:
+        return None
+    if place is config.ArchivePlace.SQLITE:
+        from netscript_workers.engines.deno_kv import SqliteArchive
+
+        return SqliteArchive(settings.connections.deno_kv_path, settings.queue_name)
+    raise ConfigError(f"the archive {why}: not available in this version. Unset database_url (DATABASE_URL).")
+
+
+def _live_engine(settings: config.Settings, provider: config.Provider) -> "AgeingEngine":
     if provider is config.Provider.DENO_KV:
         from netscript_workers.engines.deno_kv import DenoKvEngine
 
