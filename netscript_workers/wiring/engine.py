@@ -5,14 +5,18 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from netscript_workers import config
+from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.errors import ConfigError
 
 if TYPE_CHECKING:
     from netscript_workers.ports.engine import Engine
 
 
-def engine_for(settings: config.Settings) -> "Engine":
-    """Return the engine that `settings` choose, not yet opened; raises `ConfigError` for one this version has not."""
+def engine_for(settings: config.Settings, terms: Terms = NO_TERMS) -> "Engine":
+    """Return the engine that `settings` choose, not yet opened; raises `ConfigError` for one this version has not.
+
+    `terms` say how a worker reads what other programs put into the queue.
+    """
     provider = config.resolve_provider(settings).provider
     if provider is config.Provider.MEMORY:
         from netscript_workers.engines.memory import MemoryEngine
@@ -21,7 +25,7 @@ def engine_for(settings: config.Settings) -> "Engine":
     if provider is config.Provider.DENO_KV:
         from netscript_workers.engines.deno_kv import DenoKvEngine
 
-        return DenoKvEngine(settings.connections.deno_kv_path, settings.queue_name)
+        return DenoKvEngine(settings.connections.deno_kv_path, settings.queue_name, terms=terms)
     raise ConfigError(
         f"the queue provider {provider.value} is not available in this version. "
         'Set queue_provider = "deno-kv", or unset the URL that chose it.'
