@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from netscript_workers import config
+from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -12,17 +13,18 @@ if TYPE_CHECKING:
     from netscript_workers.ports.engine import Engine
 
 
-def engine_for(settings: config.Settings) -> "Engine":
+def engine_for(settings: config.Settings, terms: Terms = NO_TERMS) -> "Engine":
     """Return the engine that `settings` choose, with its archive, not yet opened.
 
-    Raises `ConfigError` for one that this version has not.
+    `terms` say how a worker reads what other programs put into the queue. Raises `ConfigError` for an engine that this
+    version has not.
     """
     provider = config.resolve_provider(settings).provider
     if provider is config.Provider.MEMORY:
         from netscript_workers.engines.memory import MemoryEngine
 
         return MemoryEngine()
-    live = _live_engine(settings, provider)
+    live = _live_engine(settings, provider, terms)
     archive = _archive(settings)
     if archive is None:
         return live
@@ -43,11 +45,11 @@ def _archive(settings: config.Settings) -> "Archive | None":
     raise ConfigError(f"the archive {why}: not available in this version. Unset database_url (DATABASE_URL).")
 
 
-def _live_engine(settings: config.Settings, provider: config.Provider) -> "AgeingEngine":
+def _live_engine(settings: config.Settings, provider: config.Provider, terms: Terms) -> "AgeingEngine":
     if provider is config.Provider.DENO_KV:
         from netscript_workers.engines.deno_kv import DenoKvEngine
 
-        return DenoKvEngine(settings.connections.deno_kv_path, settings.queue_name)
+        return DenoKvEngine(settings.connections.deno_kv_path, settings.queue_name, terms=terms)
     raise ConfigError(
         f"the queue provider {provider.value} is not available in this version. "
         'Set queue_provider = "deno-kv", or unset the URL that chose it.'

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.engines.deno_kv.admin import DenoKvAdmin
 from netscript_workers.engines.deno_kv.ageing import DenoKvAgeing
 from netscript_workers.engines.deno_kv.base import make_folder
@@ -17,13 +18,17 @@ class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
     """Fulfils `ports.archive.AgeingEngine`. Many processes of one host may have the file open.
 
     Owns two threads, two connections and the descriptors of its bells between `open` and `close`.
-    `wall_ms` tells the time (ms since 1970), so that tests can own it.
+    `wall_ms` tells the time (ms since 1970), so that tests can own it. `terms` say how to read what Deno enqueues.
     """
 
     def __init__(
-        self, path: Path, queue_name: str = "jobs", wall_ms: Callable[[], int] = host_wall_ms
+        self,
+        path: Path,
+        queue_name: str = "jobs",
+        wall_ms: Callable[[], int] = host_wall_ms,
+        terms: Terms = NO_TERMS,
     ) -> None:
-        super().__init__(path, queue_name, wall_ms)
+        super().__init__(path, queue_name, wall_ms, terms)
         self._opened = False
 
     async def open(self) -> None:
@@ -41,11 +46,13 @@ class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
         except BaseException:
             await self._connections.close()
             raise
+        self._arrivals.allow()
         self._opened = True
 
     async def close(self) -> None:
         """Finish what is queued and let go of everything. Idempotent."""
         if self._opened:
             self._opened = False
+            await self._arrivals.stop()
             await self._connections.close()
             self._bells.close()
