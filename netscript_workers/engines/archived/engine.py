@@ -3,6 +3,7 @@
 from netscript_workers.engines.archived.admin import ArchivedAdmin
 from netscript_workers.engines.archived.history import ArchivedHistory
 from netscript_workers.engines.archived.queue import ArchivedQueue
+from netscript_workers.ports.engine import Erasing
 
 
 class ArchivedEngine(ArchivedQueue, ArchivedAdmin, ArchivedHistory):
@@ -20,6 +21,11 @@ class ArchivedEngine(ArchivedQueue, ArchivedAdmin, ArchivedHistory):
         except BaseException:
             await self._live.close()
             raise
+
+    async def erase(self) -> None:
+        """See `ports.engine.Erasing`; for the live engine, where it is such a one."""
+        if isinstance(self._live, Erasing):
+            await self._live.erase()
 
     async def close(self) -> None:
         """Let go of both. Idempotent."""

@@ -1,0 +1,1 @@
+DELETE FROM netscript_pause WHERE queue = :queue

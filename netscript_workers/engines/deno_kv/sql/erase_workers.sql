@@ -1,0 +1,1 @@
+DELETE FROM netscript_worker WHERE queue = :queue
