@@ -1,5 +1,6 @@
 """The engines that every queue promise is tried on."""
 
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from contracts.engines import Clock
 from netscript_workers.engines.deno_kv import DenoKvEngine
 from netscript_workers.engines.memory import MemoryEngine
+from netscript_workers.engines.postgres import PostgresEngine
 from netscript_workers.ports.engine import Engine
 
 
@@ -17,7 +19,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "deno-kv"])
+@pytest.fixture(params=["memory", "deno-kv", "postgres"])
 async def engines(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Engine, Engine]]:
@@ -25,7 +27,11 @@ async def engines(
         memory = MemoryEngine(clock)
         yield memory, memory
         return
-    first, second = (DenoKvEngine(tmp_path / "queue.db", "jobs", clock) for _ in range(2))
+    if request.param == "postgres":
+        url, name = request.getfixturevalue("postgres_server").url, f"contract-{uuid.uuid4()}"
+        first, second = (PostgresEngine(url, name, clock=clock) for _ in range(2))
+    else:
+        first, second = (DenoKvEngine(tmp_path / "queue.db", "jobs", clock) for _ in range(2))
     await first.open()
     await second.open()
     yield first, second
