@@ -103,7 +103,7 @@ class PostgresQueue(Base):
         """
         unsure = self._unsure
         marks = [unsure.get((one.execution_id, one.token)) or new_token() for one in settlements]
-        parameters = settling.parameters(self._number, settlements, marks, self._now())
+        parameters = settling.parameters(self._number, settlements, marks, self._now(), repeated=bool(unsure))
         try:
             rows = await self._connections.run(statement("settle"), *parameters)
         except BaseException as error:

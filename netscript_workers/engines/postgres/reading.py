@@ -7,7 +7,6 @@ from netscript_workers.domain.execution import Execution, LogLine
 from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.engines.postgres.base import Base
 from netscript_workers.engines.postgres.connection import LONG_BOUND_S
-from netscript_workers.engines.postgres.finding import search
 from netscript_workers.engines.postgres.rows import record_of
 from netscript_workers.engines.postgres.statements import statement
 from netscript_workers.ports.history import HistoryQuery
@@ -31,10 +30,18 @@ class Reading(Base):
 
     async def find(self, query: HistoryQuery) -> list[Execution]:
         """See `ports.history.History`."""
-        text, parameters = search(self._number, query, archive_only=self._archive_only)
-        return [
-            record_of(row) for row in await self._connections.run(text, *parameters, bound_s=LONG_BOUND_S)
-        ]
+        rows = await self._connections.run(
+            statement("find"),
+            self._number,
+            query.target,
+            query.topic,
+            query.status,
+            query.correlation_id,
+            query.limit,
+            self._archive_only,
+            bound_s=LONG_BOUND_S,
+        )
+        return [record_of(row) for row in rows]
 
     async def attempts(self, execution_id: str) -> list[AttemptRecord]:
         """See `ports.history.History`."""

@@ -16,23 +16,9 @@ _STATUSES: Final[Mapping[str, Status]] = {one.value: one for one in Status}
 _TRIGGERS: Final[Mapping[str, TriggeredBy]] = {one.value: one for one in TriggeredBy}
 _progress = msgspec.json.Decoder(Progress).decode
 
-_COMMON: Final = (
-    "id, concept, target, topic, status, triggered_by, triggered_at, payload, priority, attempt, max_attempts, token, {due}, "
-    "started_at, {completed}, exit_code, error, result, worker_id, correlation_id, idempotency_key, traceparent, "
-    "tracestate, progress, seq"
-)
-UNFINISHED: Final = _COMMON.format(due="due_at", completed="NULL::bigint AS completed_at")
-FINISHED_COLUMNS: Final = _COMMON.format(due="NULL::bigint AS due_at", completed="completed_at")
-
-# What a claim needs of its rows: the rest it knows.
-CLAIMED: Final = (
-    "id, concept, target, topic, triggered_by, triggered_at, payload, priority, attempt, max_attempts, started_at, "
-    "correlation_id, idempotency_key, traceparent, tracestate"
-)
-
 
 def record_of(row: "Record") -> Execution:
-    """Return the record of a row selected as `UNFINISHED` or `FINISHED_COLUMNS`."""
+    """Return the record of a row in the order of `get.sql`."""
     progress: str | None = row[23]
     return Execution(
         id=row[0],
@@ -63,7 +49,7 @@ def record_of(row: "Record") -> Execution:
 
 
 def claim_of(row: "Record", token: int, worker_id: str) -> Execution:
-    """Return the record of a claim just made, from a row selected as `CLAIMED`."""
+    """Return the record of a claim just made, from a row of `netscript.claim`."""
     (
         execution_id,
         concept,

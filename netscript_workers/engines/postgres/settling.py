@@ -10,7 +10,7 @@ from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEE
 
 
 def parameters(
-    queue: int, settlements: Sequence[Settlement], marks: Sequence[int], now: int | None
+    queue: int, settlements: Sequence[Settlement], marks: Sequence[int], now: int | None, *, repeated: bool
 ) -> list[Any]:
     """Return the parameters of `netscript.settle`. `settlements` name no execution twice."""
     usage = [one.record if one.status is Status.COMPLETED else None for one in settlements]
@@ -40,6 +40,7 @@ def parameters(
         [None if one is None else one.peak_memory for one in usage],
         [None if one is None else one.cpu_ms for one in usage],
         "queued" in statuses or "pending" in statuses,
+        repeated,
         json_text(records) if records else None,
         json_text(lines) if lines else None,
         LINES_KEPT,

@@ -55,9 +55,8 @@ CREATE INDEX execution_parked ON netscript.execution (queue, topic, target, prio
   WHERE status = 'queued' AND parked;
 CREATE INDEX execution_due ON netscript.execution (queue, due_at) WHERE status = 'pending';
 CREATE INDEX execution_running ON netscript.execution (queue, target) WHERE status = 'running';
--- For the history and for limits. A claimed row leaves them, a renewed lease touches no index at all.
-CREATE INDEX execution_waiting ON netscript.execution (queue, seq) WHERE status <> 'running';
-CREATE INDEX execution_waiting_of_target ON netscript.execution (queue, target, seq) WHERE status <> 'running';
+-- For the history and for limits. A claimed row leaves it; a renewed lease touches no index at all.
+CREATE INDEX execution_waiting ON netscript.execution (queue, target, topic, seq) WHERE status <> 'running';
 CREATE INDEX execution_correlated ON netscript.execution (queue, correlation_id, seq) WHERE correlation_id IS NOT NULL;
 CREATE INDEX execution_keyed ON netscript.execution (queue, target, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
@@ -95,10 +94,10 @@ CREATE TABLE netscript.finished (
   result bytea,
   PRIMARY KEY (id, queue)
 );
-CREATE INDEX finished_newest ON netscript.finished (queue, archived, seq);
-CREATE INDEX finished_of_target ON netscript.finished (queue, archived, target, seq);
-CREATE INDEX finished_of_topic ON netscript.finished (queue, archived, topic, seq);
--- Nearly all complete; those are found by the first of these indexes.
+-- Every entry here is paid at every end, so one index serves all searches: targets and topics are few, and a search hops from
+-- one pair to the next and takes the newest rows of each.
+CREATE INDEX finished_of ON netscript.finished (queue, archived, target, topic, seq);
+-- Nearly all complete; those need no index of their own.
 CREATE INDEX finished_otherwise ON netscript.finished (queue, archived, status, seq) WHERE status <> 'completed';
 CREATE INDEX finished_dead ON netscript.finished (queue, completed_at, seq) WHERE status IN ('failed', 'timeout');
 CREATE INDEX finished_correlated ON netscript.finished (queue, archived, correlation_id, seq)

@@ -48,7 +48,11 @@ END $$;
 -- Turn locked rows into claims.
 CREATE FUNCTION netscript.take(
   p_places tid[], p_worker text, p_lease_ms bigint, p_token bigint, p_now bigint
-) RETURNS SETOF netscript.execution
+) RETURNS TABLE (
+  id text, concept text, target text, topic text, triggered_by text, triggered_at bigint, payload bytea, priority integer,
+  attempt integer, max_attempts integer, started_at bigint, correlation_id text, idempotency_key text, traceparent text,
+  tracestate text
+)
 LANGUAGE sql SET search_path = pg_catalog SET enable_seqscan = off SET jit = off
 AS $$
   WITH ready AS MATERIALIZED (
@@ -63,9 +67,14 @@ AS $$
       progress = NULL, error = NULL, result = NULL, exit_code = NULL
     FROM ready
     WHERE e.ctid = ready.place
-    RETURNING e.*
+    RETURNING
+      e.id, e.concept, e.target, e.topic, e.triggered_by, e.triggered_at, e.payload, e.priority, e.attempt, e.max_attempts,
+      e.started_at, e.correlation_id, e.idempotency_key, e.traceparent, e.tracestate, e.seq
   )
-  SELECT * FROM taken ORDER BY priority DESC, seq
+  SELECT
+    t.id, t.concept, t.target, t.topic, t.triggered_by, t.triggered_at, t.payload, t.priority, t.attempt, t.max_attempts,
+    t.started_at, t.correlation_id, t.idempotency_key, t.traceparent, t.tracestate
+  FROM taken AS t ORDER BY t.priority DESC, t.seq
 $$;
 
 -- Claim topic by topic, by priority and then age. `p_lanes`, `p_topics`, `p_rooms`: for each topic, in order, the number of its
@@ -73,13 +82,19 @@ $$;
 CREATE FUNCTION netscript.claim(
   p_queue integer, p_worker text, p_lease_ms bigint, p_total integer, p_lanes integer[], p_topics text[],
   p_rooms integer[], p_targets text[], p_limits integer[], p_token bigint, p_now bigint
-) RETURNS SETOF netscript.execution
+) RETURNS TABLE (
+  id text, concept text, target text, topic text, triggered_by text, triggered_at bigint, payload bytea, priority integer,
+  attempt integer, max_attempts integer, started_at bigint, correlation_id text, idempotency_key text, traceparent text,
+  tracestate text
+)
 LANGUAGE plpgsql
 SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
+#variable_conflict use_column
 DECLARE
   v_now bigint := coalesce(p_now, netscript.now_ms());
+  v_lease bigint := netscript.now_ms() + p_lease_ms;
   v_left integer := p_total;
   v_lane integer;
   v_room integer := 0;
@@ -113,17 +128,17 @@ BEGIN
           AND NOT e.target = ANY (p_targets) -- one of these came after the locks: its claim is next
         ORDER BY e.priority DESC, e.seq LIMIT v_room
         FOR UPDATE SKIP LOCKED
-      ),
-      taken AS (
-        UPDATE netscript.execution AS e
-        SET status = 'running', attempt = e.attempt + 1, token = p_token, worker_id = p_worker,
-          started_at = v_now, lease_until = netscript.now_ms() + p_lease_ms, due_at = NULL, cancel_asked = false,
-          progress = NULL, error = NULL, result = NULL, exit_code = NULL
-        FROM ready
-        WHERE e.ctid = ready.place
-        RETURNING e.*
       )
-      SELECT * FROM taken ORDER BY priority DESC, seq;
+      -- In the order of `ready`: it is looped over, there is no other way to this join.
+      UPDATE netscript.execution AS e
+      SET status = 'running', attempt = e.attempt + 1, token = p_token, worker_id = p_worker,
+        started_at = v_now, lease_until = v_lease, due_at = NULL, cancel_asked = false,
+        progress = NULL, error = NULL, result = NULL, exit_code = NULL
+      FROM ready
+      WHERE e.ctid = ready.place
+      RETURNING
+        e.id, e.concept, e.target, e.topic, e.triggered_by, e.triggered_at, e.payload, e.priority, e.attempt, e.max_attempts,
+          e.started_at, e.correlation_id, e.idempotency_key, e.traceparent, e.tracestate;
       GET DIAGNOSTICS v_got = ROW_COUNT;
       v_room := v_room - v_got;
       v_left := v_left - v_got;
@@ -203,11 +218,16 @@ END $$;
 CREATE FUNCTION netscript.claim_ids(
   p_queue integer, p_ids text[], p_worker text, p_lease_ms bigint, p_total integer, p_lanes integer[], p_topics text[],
   p_rooms integer[], p_targets text[], p_limits integer[], p_token bigint, p_now bigint
-) RETURNS SETOF netscript.execution
+) RETURNS TABLE (
+  id text, concept text, target text, topic text, triggered_by text, triggered_at bigint, payload bytea, priority integer,
+  attempt integer, max_attempts integer, started_at bigint, correlation_id text, idempotency_key text, traceparent text,
+  tracestate text
+)
 LANGUAGE plpgsql
 SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
+#variable_conflict use_column
 DECLARE
   v_now bigint := coalesce(p_now, netscript.now_ms());
   v_locked text[];

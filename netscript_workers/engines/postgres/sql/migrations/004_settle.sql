@@ -52,15 +52,28 @@ AS $$
   FROM gone
 $$;
 
+-- Those of `p_ids` whose last settlement carries its mark.
+CREATE FUNCTION netscript.marked(p_queue integer, p_ids text[], p_marks bigint[]) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT s.id FROM unnest(p_ids, p_marks) AS s (id, mark)
+    WHERE EXISTS (SELECT FROM netscript.finished AS f WHERE f.id = s.id AND f.queue = p_queue AND f.token = s.mark)
+      OR EXISTS (SELECT FROM netscript.execution AS e WHERE e.id = s.id AND e.queue = p_queue AND e.mark = s.mark)
+  );
+END $$;
+
 -- End attempts: those that are over leave for the finished ones, the others go back. `p_marks` are what the settled rows carry
--- from then on: a settlement repeated with its mark (its answer was lost) finds that it was applied.
+-- from then on: a settlement repeated with its mark (its answer was lost; `p_repeated`) finds that it was applied.
 -- `p_records` [[id, attempt, worker, started, completed, cause, error, exit, memory, cpu], …] and `p_lines` may be NULL.
 -- Returns NULL when all were applied, else the ids of those that were.
 CREATE FUNCTION netscript.settle(
   p_queue integer, p_ids text[], p_tokens bigint[], p_marks bigint[], p_statuses text[], p_attempts integer[],
   p_max_attempts integer[], p_delays bigint[], p_started bigint[], p_completed bigint[], p_keep bigint[],
   p_archive bigint[], p_errors text[], p_results bytea[], p_exits bigint[], p_memory bigint[], p_cpu bigint[],
-  p_returned boolean, p_records json, p_lines json, p_lines_kept integer, p_cancelled_keep bigint,
+  p_returned boolean, p_repeated boolean, p_records json, p_lines json, p_lines_kept integer, p_cancelled_keep bigint,
   p_cancelled_archive bigint, p_now bigint
 ) RETURNS text[]
 LANGUAGE plpgsql
@@ -70,10 +83,15 @@ SET lock_timeout = '8s'
 AS $$
 DECLARE
   v_now bigint := coalesce(p_now, netscript.now_ms());
+  v_before text[] := '{}';
   v_done text[];
-  v_back text[] := '{}';
+  v_back bigint := 0;
+  v_count bigint;
   v_halted text[];
 BEGIN
+  IF p_repeated THEN
+    v_before := netscript.marked(p_queue, p_ids, p_marks);
+  END IF;
   WITH gone AS (
     DELETE FROM netscript.execution AS e
     USING unnest(
@@ -91,22 +109,19 @@ BEGIN
       v_now + s.keep + s.archive AS delete_at, s.exit_code, s.peak_memory, s.cpu_ms, e.priority, s.attempt,
       s.max_attempts, s.status, e.id, e.concept, e.target, e.topic, e.triggered_by, e.worker_id, e.correlation_id,
       e.idempotency_key, e.traceparent, e.tracestate, e.progress, s.error, e.payload, s.result
-  ),
-  put AS (
-    INSERT INTO netscript.finished AS f (
-      seq, token, triggered_at, started_at, completed_at, archive_at, delete_at, exit_code, peak_memory, cpu_ms, queue,
-      priority, attempt, max_attempts, status, id, concept, target, topic, triggered_by, worker_id, correlation_id,
-      idempotency_key, traceparent, tracestate, progress, error, payload, result
-    )
-    SELECT
-      seq, mark, triggered_at, started_at, completed_at, archive_at, delete_at, exit_code, peak_memory, cpu_ms, p_queue,
-      priority, attempt, max_attempts, status, id, concept, target, topic, triggered_by, worker_id, correlation_id,
-      idempotency_key, traceparent, tracestate, progress, error, payload, result
-    FROM gone
-    ON CONFLICT DO NOTHING -- a twin of its id ended before it: the record that stands is kept
-    RETURNING f.id
   )
-  SELECT coalesce(array_agg(id), '{}') INTO v_done FROM put;
+  INSERT INTO netscript.finished (
+    seq, token, triggered_at, started_at, completed_at, archive_at, delete_at, exit_code, peak_memory, cpu_ms, queue,
+    priority, attempt, max_attempts, status, id, concept, target, topic, triggered_by, worker_id, correlation_id,
+    idempotency_key, traceparent, tracestate, progress, error, payload, result
+  )
+  SELECT
+    seq, mark, triggered_at, started_at, completed_at, archive_at, delete_at, exit_code, peak_memory, cpu_ms, p_queue,
+    priority, attempt, max_attempts, status, id, concept, target, topic, triggered_by, worker_id, correlation_id,
+    idempotency_key, traceparent, tracestate, progress, error, payload, result
+  FROM gone
+  ON CONFLICT DO NOTHING; -- a twin of its id ended before it: the record that stands is kept
+  GET DIAGNOSTICS v_count = ROW_COUNT;
   IF p_returned THEN
     WITH back AS (
       UPDATE netscript.execution AS e
@@ -120,8 +135,10 @@ BEGIN
         AND (s.status = 'pending' OR s.status = 'queued')
       RETURNING e.id, e.cancel_asked
     )
-    SELECT coalesce(array_agg(id), '{}'), array_agg(id) FILTER (WHERE cancel_asked) INTO v_back, v_halted FROM back;
-    v_done := v_done || v_back;
+    SELECT count(*), array_agg(id) FILTER (WHERE cancel_asked) INTO v_back, v_halted FROM back;
+  END IF;
+  IF v_count + v_back < cardinality(p_ids) OR p_records IS NOT NULL OR p_lines IS NOT NULL THEN
+    v_done := netscript.marked(p_queue, p_ids, p_marks);
   END IF;
   IF p_records IS NOT NULL THEN
     INSERT INTO netscript.attempt (
@@ -135,11 +152,13 @@ BEGIN
       (r.row ->> 1)::integer, r.row ->> 2, (r.row ->> 3)::bigint, (r.row ->> 4)::bigint, r.row ->> 5, r.row ->> 6,
       (r.row ->> 7)::bigint, (r.row ->> 8)::bigint, (r.row ->> 9)::bigint
     FROM json_array_elements(p_records) WITH ORDINALITY AS r (row, place)
-    WHERE r.row ->> 0 = ANY (v_done)
+    WHERE r.row ->> 0 = ANY (v_done) AND NOT r.row ->> 0 = ANY (v_before)
     ORDER BY r.place;
   END IF;
   IF p_lines IS NOT NULL THEN
-    PERFORM netscript.add_lines(p_queue, p_lines, v_done, p_lines_kept);
+    PERFORM netscript.add_lines(
+      p_queue, p_lines, ARRAY(SELECT d.id FROM unnest(v_done) AS d (id) WHERE NOT d.id = ANY (v_before)), p_lines_kept
+    );
   END IF;
   IF v_halted IS NOT NULL THEN
     -- Runs that somebody asked to cancel do not go back into the queue. Their mark stays, for a repeated settlement.
@@ -150,17 +169,10 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtextextended(concat_ws(':', 'netscript ends', p_queue), 0)) THEN
     PERFORM pg_notify(format('netscript_%s_end', p_queue), '');
   END IF;
-  IF cardinality(v_back) > 0 OR EXISTS (
+  IF v_back > 0 OR EXISTS (
     SELECT FROM netscript.execution AS e WHERE e.queue = p_queue AND e.status = 'queued' AND e.parked
   ) THEN
     PERFORM pg_notify(format('netscript_%s_work', p_queue), '');
   END IF;
-  IF cardinality(v_done) = cardinality(p_ids) THEN
-    RETURN NULL;
-  END IF;
-  RETURN ARRAY(
-    SELECT s.id FROM unnest(p_ids, p_marks) AS s (id, mark)
-    WHERE EXISTS (SELECT FROM netscript.finished AS f WHERE f.id = s.id AND f.queue = p_queue AND f.token = s.mark)
-      OR EXISTS (SELECT FROM netscript.execution AS e WHERE e.id = s.id AND e.queue = p_queue AND e.mark = s.mark)
-  );
+  RETURN CASE WHEN v_count + v_back < cardinality(p_ids) THEN v_done END;
 END $$;
