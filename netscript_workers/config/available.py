@@ -42,12 +42,6 @@ def _providers(settings: "Settings") -> Iterator[Problem]:
         else:
             place, hint = settings.place_of("queue_provider"), "use “deno-kv”, the embedded queue"
         yield problem_at("W101", place, f"the queue provider {provider.value} ({why}) is {_LATER}", hint)
-    if settings.connections.database_url is not None and provider is not Provider.POSTGRES:
-        place = settings.place_of("connections", "database_url")
-        message = f"the archive in PostgreSQL (database_url is set) is {_LATER}"
-        yield problem_at(
-            "W102", place, message, "leave it out (DATABASE_URL too): history stays in the queue's file"
-        )
 
 
 def _targets(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from netscript_workers import config
+from netscript_workers.domain.message import Terms
 from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.problem import Severity
 from netscript_workers.errors import ConfigError
@@ -61,7 +62,8 @@ class ConfiguredDaemon:
     def _assembled(self) -> Daemon:
         project, settings = self._project, self._project.settings
         pool = pool_of(project)
-        engine = engine_for(settings)
+        terms = Terms(find=project.targets.get, max_payload_bytes=settings.max_payload_bytes)
+        engine = engine_for(settings, terms)
         name = worker_name(project.options.environ)
         assembly = assemble_worker(
             engine,

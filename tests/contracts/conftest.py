@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from contracts.engines import Clock
-from netscript_workers.engines.deno_kv import DenoKvEngine
+from netscript_workers.engines.archived import ArchivedEngine
+from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
 from netscript_workers.engines.memory import MemoryEngine
-from netscript_workers.engines.postgres import PostgresEngine
+from netscript_workers.engines.postgres import PostgresArchive, PostgresEngine
+from netscript_workers.ports.archive import AgeingEngine, Archive
 from netscript_workers.ports.engine import Engine
 
 
@@ -19,7 +21,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "deno-kv", "postgres"])
+@pytest.fixture(params=["memory", "deno-kv", "archived", "postgres"])
 async def engines(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Engine, Engine]]:
@@ -31,12 +33,24 @@ async def engines(
         url, name = request.getfixturevalue("postgres_server").url, f"contract-{uuid.uuid4()}"
         first, second = (PostgresEngine(url, name, clock=clock) for _ in range(2))
     else:
-        first, second = (DenoKvEngine(tmp_path / "queue.db", "jobs", clock) for _ in range(2))
+        first, second = (
+            archived(tmp_path, clock) if request.param == "archived" else deno_kv(tmp_path, clock)
+            for _ in range(2)
+        )
     await first.open()
     await second.open()
     yield first, second
     await second.close()
     await first.close()
+
+
+def deno_kv(folder: Path, clock: Clock) -> DenoKvEngine:
+    return DenoKvEngine(folder / "queue.db", "jobs", clock)
+
+
+def archived(folder: Path, clock: Clock) -> ArchivedEngine:
+    """An engine whose archive is another store."""
+    return ArchivedEngine(deno_kv(folder, clock), SqliteArchive(folder / "archive.db", "jobs", clock), clock)
 
 
 @pytest.fixture
@@ -48,3 +62,52 @@ def engine(engines: tuple[Engine, Engine]) -> Engine:
 def another(engines: tuple[Engine, Engine]) -> Engine:
     """A second engine on the same store (with memory: the same one)."""
     return engines[1]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def archives(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
+) -> AsyncIterator[tuple[Archive, Archive]]:
+    if request.param == "postgres":
+        url, name = request.getfixturevalue("postgres_server").url, f"contract-{uuid.uuid4()}"
+        first, second = (PostgresArchive(url, name, clock=clock) for _ in range(2))
+    else:
+        first, second = (SqliteArchive(tmp_path / "archive.db", "jobs", clock) for _ in range(2))
+    await first.open()
+    await second.open()
+    yield first, second
+    await second.close()
+    await first.close()
+
+
+@pytest.fixture
+def archive(archives: tuple[Archive, Archive]) -> Archive:
+    return archives[0]
+
+
+@pytest.fixture
+def another_archive(archives: tuple[Archive, Archive]) -> Archive:
+    """A second archive on the same store."""
+    return archives[1]
+
+
+@pytest.fixture(params=["deno-kv"])
+async def lives(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[AgeingEngine, AgeingEngine]]:
+    first, second = (deno_kv(tmp_path, clock) for _ in range(2))
+    await first.open()
+    await second.open()
+    yield first, second
+    await second.close()
+    await first.close()
+
+
+@pytest.fixture
+def live(lives: tuple[AgeingEngine, AgeingEngine]) -> AgeingEngine:
+    """An engine whose records may rest elsewhere."""
+    return lives[0]
+
+
+@pytest.fixture
+def another_live(lives: tuple[AgeingEngine, AgeingEngine]) -> AgeingEngine:
+    """A second engine on the same store."""
+    return lives[1]

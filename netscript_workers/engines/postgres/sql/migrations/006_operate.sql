@@ -73,6 +73,21 @@ BEGIN
   RETURN cardinality(v_seqs);
 END $$;
 
+-- Delete up to `p_limit` archived rows past their age there; returns how many.
+CREATE FUNCTION netscript.drop_due(p_queue integer, p_limit integer, p_now bigint) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+DECLARE
+  v_stale text[] := ARRAY(
+    SELECT f.id FROM netscript.finished AS f
+    WHERE f.queue = p_queue AND f.archived AND f.delete_at <= coalesce(p_now, netscript.now_ms())
+    ORDER BY f.delete_at LIMIT p_limit
+    FOR UPDATE SKIP LOCKED
+  );
+BEGIN
+  RETURN CASE WHEN cardinality(v_stale) > 0 THEN netscript.remove(p_queue, v_stale) ELSE 0 END;
+END $$;
+
 -- Move up to `p_limit` finished rows past their live age to the archive, and delete as many past the archive's.
 CREATE FUNCTION netscript.sweep(p_queue integer, p_limit integer, p_now bigint)
 RETURNS TABLE (archived bigint, deleted bigint)
@@ -81,15 +96,8 @@ AS $$
 #variable_conflict use_column
 DECLARE
   v_now bigint := coalesce(p_now, netscript.now_ms());
-  v_stale text[];
 BEGIN
-  v_stale := ARRAY(
-    SELECT f.id FROM netscript.finished AS f
-    WHERE f.queue = p_queue AND f.archived AND f.delete_at <= v_now
-    ORDER BY f.delete_at LIMIT p_limit
-    FOR UPDATE SKIP LOCKED
-  );
-  deleted := CASE WHEN cardinality(v_stale) > 0 THEN netscript.remove(p_queue, v_stale) ELSE 0 END;
+  deleted := netscript.drop_due(p_queue, p_limit, v_now);
   UPDATE netscript.finished SET archived = true
   WHERE ctid = ANY (ARRAY(
     SELECT f.ctid FROM netscript.finished AS f
