@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Distributed groups and the API belong to commands of their own: no other daemon needs them.
 REFUSED_BY_DAEMON: Final = frozenset(f"W{number}" for number in range(101, 110))
-_HERE: Final = frozenset({Provider.DENO_KV, Provider.MEMORY})
+_HERE: Final = frozenset({Provider.DENO_KV, Provider.MEMORY, Provider.POSTGRES})
 _URL_OF: Final = {
     Provider.REDIS: "redis_url",
     Provider.POSTGRES: "database_url",
@@ -42,12 +42,6 @@ def _providers(settings: "Settings") -> Iterator[Problem]:
         else:
             place, hint = settings.place_of("queue_provider"), "use “deno-kv”, the embedded queue"
         yield problem_at("W101", place, f"the queue provider {provider.value} ({why}) is {_LATER}", hint)
-    if settings.connections.database_url is not None:
-        place = settings.place_of("connections", "database_url")
-        message = f"the archive in PostgreSQL (database_url is set) is {_LATER}"
-        yield problem_at(
-            "W102", place, message, "leave it out (DATABASE_URL too): history stays in the queue's file"
-        )
 
 
 def _targets(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:

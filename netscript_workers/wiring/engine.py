@@ -9,23 +9,29 @@ from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.errors import ConfigError
 
 if TYPE_CHECKING:
+    from netscript_workers.config.secret import SecretUrl
     from netscript_workers.ports.archive import AgeingEngine, Archive
     from netscript_workers.ports.engine import Engine
 
 
-def engine_for(settings: config.Settings, terms: Terms = NO_TERMS) -> "Engine":
+def engine_for(settings: config.Settings, terms: Terms = NO_TERMS, *, migrate: bool = True) -> "Engine":
     """Return the engine that `settings` choose, with its archive, not yet opened.
 
-    `terms` say how a worker reads what other programs put into the queue. Raises `ConfigError` for an engine that this
-    version has not.
+    `terms` say how a worker reads what other programs put into the queue. `migrate` false: tables of an older layout are an
+    error when a database is opened, not brought up to date. Raises `ConfigError` for an engine that this version has not.
     """
     provider = config.resolve_provider(settings).provider
     if provider is config.Provider.MEMORY:
         from netscript_workers.engines.memory import MemoryEngine
 
         return MemoryEngine()
+    if provider is config.Provider.POSTGRES:
+        from netscript_workers.engines.postgres import PostgresEngine
+
+        url = _database_url(settings, "queue_provider is postgres")
+        return PostgresEngine(url.reveal(), settings.queue_name, shown=str(url), migrate=migrate)
     live = _live_engine(settings, provider, terms)
-    archive = _archive(settings)
+    archive = _archive(settings, migrate=migrate)
     if archive is None:
         return live
     from netscript_workers.engines.archived import ArchivedEngine
@@ -33,16 +39,26 @@ def engine_for(settings: config.Settings, terms: Terms = NO_TERMS) -> "Engine":
     return ArchivedEngine(live, archive)
 
 
-def _archive(settings: config.Settings) -> "Archive | None":
+def _archive(settings: config.Settings, *, migrate: bool) -> "Archive | None":
     """Return the archive outside the live engine's store; None where the engine keeps its own."""
-    place, why = config.resolve_archive(settings)
+    place, _ = config.resolve_archive(settings)
     if place is config.ArchivePlace.OWN:
         return None
     if place is config.ArchivePlace.SQLITE:
         from netscript_workers.engines.deno_kv import SqliteArchive
 
         return SqliteArchive(settings.connections.deno_kv_path, settings.queue_name)
-    raise ConfigError(f"the archive {why}: not available in this version. Unset database_url (DATABASE_URL).")
+    from netscript_workers.engines.postgres import PostgresArchive
+
+    url = _database_url(settings, "the archive is in PostgreSQL")
+    return PostgresArchive(url.reveal(), settings.queue_name, shown=str(url), migrate=migrate)
+
+
+def _database_url(settings: config.Settings, why: str) -> "SecretUrl":
+    url = settings.connections.database_url
+    if url is None:
+        raise ConfigError(f"{why}, and nothing says where. Set connections.database_url, or DATABASE_URL.")
+    return url
 
 
 def _live_engine(settings: config.Settings, provider: config.Provider, terms: Terms) -> "AgeingEngine":
@@ -52,7 +68,7 @@ def _live_engine(settings: config.Settings, provider: config.Provider, terms: Te
         return DenoKvEngine(settings.connections.deno_kv_path, settings.queue_name, terms=terms)
     raise ConfigError(
         f"the queue provider {provider.value} is not available in this version. "
-        'Set queue_provider = "deno-kv", or unset the URL that chose it.'
+        'Set queue_provider = "deno-kv" or "postgres", or unset the URL that chose it.'
     )
 
 

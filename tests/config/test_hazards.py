@@ -98,7 +98,6 @@ def test_a_warning_stands_where_its_key_stands(load):
     [
         ('queue_provider = "redis"', {}, [], "W101"),
         ("", {"AMQP_URL": "amqp://h"}, [], "W101"),
-        ("", {"DATABASE_URL": "postgres://h/x"}, [], "W102"),
         ("", {}, [task()], "W103"),
         ('[[tasks]]\nid = "t"\nentrypoint = "t.ts"\n', {}, [], "W103"),
         ("", {}, [job(permissions=Permissions())], "W104"),

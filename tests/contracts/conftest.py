@@ -1,5 +1,6 @@
 """The engines that every queue promise is tried on."""
 
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from contracts.engines import Clock
 from netscript_workers.engines.archived import ArchivedEngine
 from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
 from netscript_workers.engines.memory import MemoryEngine
+from netscript_workers.engines.postgres import PostgresArchive, PostgresEngine
 from netscript_workers.ports.archive import AgeingEngine, Archive
 from netscript_workers.ports.engine import Engine
 
@@ -19,7 +21,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "deno-kv", "archived"])
+@pytest.fixture(params=["memory", "deno-kv", "archived", "postgres"])
 async def engines(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Engine, Engine]]:
@@ -27,10 +29,14 @@ async def engines(
         memory = MemoryEngine(clock)
         yield memory, memory
         return
-    first, second = (
-        archived(tmp_path, clock) if request.param == "archived" else deno_kv(tmp_path, clock)
-        for _ in range(2)
-    )
+    if request.param == "postgres":
+        url, name = request.getfixturevalue("postgres_server").url, f"contract-{uuid.uuid4()}"
+        first, second = (PostgresEngine(url, name, clock=clock) for _ in range(2))
+    else:
+        first, second = (
+            archived(tmp_path, clock) if request.param == "archived" else deno_kv(tmp_path, clock)
+            for _ in range(2)
+        )
     await first.open()
     await second.open()
     yield first, second
@@ -58,9 +64,15 @@ def another(engines: tuple[Engine, Engine]) -> Engine:
     return engines[1]
 
 
-@pytest.fixture(params=["sqlite"])
-async def archives(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[Archive, Archive]]:
-    first, second = (SqliteArchive(tmp_path / "archive.db", "jobs", clock) for _ in range(2))
+@pytest.fixture(params=["sqlite", "postgres"])
+async def archives(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
+) -> AsyncIterator[tuple[Archive, Archive]]:
+    if request.param == "postgres":
+        url, name = request.getfixturevalue("postgres_server").url, f"contract-{uuid.uuid4()}"
+        first, second = (PostgresArchive(url, name, clock=clock) for _ in range(2))
+    else:
+        first, second = (SqliteArchive(tmp_path / "archive.db", "jobs", clock) for _ in range(2))
     await first.open()
     await second.open()
     yield first, second

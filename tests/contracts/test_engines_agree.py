@@ -1,10 +1,13 @@
-"""Any sequence of verbs has the same answers on every engine: deno-kv is held against memory."""
+"""Any sequence of verbs has the same answers on every engine: the others are held against memory."""
 
 import asyncio
 import tempfile
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +16,7 @@ from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
 from netscript_workers.engines.deno_kv import DenoKvEngine
 from netscript_workers.engines.memory import MemoryEngine
+from netscript_workers.engines.postgres import PostgresEngine
 from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
@@ -140,22 +144,32 @@ def plain(record: Execution) -> dict[str, object]:
     return fields
 
 
-async def play(verbs: list[tuple[Any, ...]], path: Path) -> None:
+async def play(verbs: list[tuple[Any, ...]], make: Callable[[Clock], Engine]) -> None:
     clocks = Clock(), Clock()
-    file = DenoKvEngine(path, "jobs", clocks[1])
-    await file.open()
+    engine = make(clocks[1])
+    await engine.open()
     try:
-        memory, other = Play(MemoryEngine(clocks[0]), clocks[0]), Play(file, clocks[1])
+        memory, other = Play(MemoryEngine(clocks[0]), clocks[0]), Play(engine, clocks[1])
         for verb, *arguments in verbs:
             expected = await getattr(memory, verb)(*arguments)
             assert await getattr(other, verb)(*arguments) == expected, verb
         assert await other.view() == await memory.view()
     finally:
-        await file.close()
+        await engine.close()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(VERB, min_size=4, max_size=40))
 def test_deno_kv_answers_as_memory_does(verbs):
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(play(verbs, Path(folder) / "queue.db"))
+        path = Path(folder) / "queue.db"
+        asyncio.run(play(verbs, lambda clock: DenoKvEngine(path, "jobs", clock)))
+
+
+@pytest.mark.services
+@pytest.mark.timeout(180)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(verbs=st.lists(VERB, min_size=4, max_size=40))
+def test_postgres_answers_as_memory_does(postgres_server, verbs):
+    name = f"agree-{uuid.uuid4()}"
+    asyncio.run(play(verbs, lambda clock: PostgresEngine(postgres_server.url, name, clock=clock)))
