@@ -21,7 +21,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "deno-kv", "archived", "postgres"])
+@pytest.fixture(params=["memory", "deno-kv", "archived-sqlite", "archived-postgres", "postgres"])
 async def engines(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Engine, Engine]]:
@@ -32,11 +32,14 @@ async def engines(
     if request.param == "postgres":
         url, name = request.getfixturevalue("postgres_server").url, f"contract-{uuid.uuid4()}"
         first, second = (PostgresEngine(url, name, clock=clock) for _ in range(2))
+    elif request.param == "archived-postgres":
+        url, name = request.getfixturevalue("postgres_server").url, f"contract-{uuid.uuid4()}"
+        first, second = (archived(tmp_path, clock, PostgresArchive(url, name, clock=clock)) for _ in range(2))
+    elif request.param == "archived-sqlite":
+        files = (SqliteArchive(tmp_path / "archive.db", "jobs", clock) for _ in range(2))
+        first, second = (archived(tmp_path, clock, file) for file in files)
     else:
-        first, second = (
-            archived(tmp_path, clock) if request.param == "archived" else deno_kv(tmp_path, clock)
-            for _ in range(2)
-        )
+        first, second = (deno_kv(tmp_path, clock) for _ in range(2))
     await first.open()
     await second.open()
     yield first, second
@@ -48,9 +51,9 @@ def deno_kv(folder: Path, clock: Clock) -> DenoKvEngine:
     return DenoKvEngine(folder / "queue.db", "jobs", clock)
 
 
-def archived(folder: Path, clock: Clock) -> ArchivedEngine:
+def archived(folder: Path, clock: Clock, archive: Archive) -> ArchivedEngine:
     """An engine whose archive is another store."""
-    return ArchivedEngine(deno_kv(folder, clock), SqliteArchive(folder / "archive.db", "jobs", clock), clock)
+    return ArchivedEngine(deno_kv(folder, clock), archive, clock)
 
 
 @pytest.fixture
