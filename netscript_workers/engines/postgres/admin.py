@@ -142,6 +142,10 @@ class PostgresAdmin(Base):
         )
         return [msgspec.structs.replace(_read_info(row[0]), last_seen_at=row[1]) for row in rows]
 
+    async def erase(self) -> None:
+        """See `ports.erasable.Erasable`."""
+        await self._connections.run(statement("erase"), self._number, bound_s=LONG_BOUND_S)
+
 
 def _ids(which: DeadFilter) -> list[str] | None:
     return list(which.ids) if which.ids else None
