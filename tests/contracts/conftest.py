@@ -1,5 +1,6 @@
 """The engines that every queue promise is tried on."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
 from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.ports.archive import AgeingEngine, Archive
 from netscript_workers.ports.engine import Engine
+from support import redis_queues
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "deno-kv", "archived"])
+@pytest.fixture(params=["memory", "deno-kv", "archived", "redis"])
 async def engines(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Engine, Engine]]:
@@ -27,15 +29,33 @@ async def engines(
         memory = MemoryEngine(clock)
         yield memory, memory
         return
+    if request.param == "redis":
+        with redis_queues.own(request.getfixturevalue("redis_server")) as own:
+            pair = tuple(redis(own, tmp_path, clock) for _ in range(2))
+            async with both(*pair):
+                yield pair
+        return
     first, second = (
         archived(tmp_path, clock) if request.param == "archived" else deno_kv(tmp_path, clock)
         for _ in range(2)
     )
+    async with both(first, second):
+        yield first, second
+
+
+@contextlib.asynccontextmanager
+async def both(first: Engine, second: Engine) -> AsyncIterator[None]:
     await first.open()
     await second.open()
-    yield first, second
+    yield
     await second.close()
     await first.close()
+
+
+def redis(own: redis_queues.OwnQueue, folder: Path, clock: Clock) -> ArchivedEngine:
+    """Redis as a daemon has it: with an archive, which Redis itself is not."""
+    archive = SqliteArchive(folder / "archive.db", "jobs", clock)
+    return ArchivedEngine(own.engine(clock), archive, clock)
 
 
 def deno_kv(folder: Path, clock: Clock) -> DenoKvEngine:
@@ -79,14 +99,19 @@ def another_archive(archives: tuple[Archive, Archive]) -> Archive:
     return archives[1]
 
 
-@pytest.fixture(params=["deno-kv"])
-async def lives(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[AgeingEngine, AgeingEngine]]:
+@pytest.fixture(params=["deno-kv", "redis"])
+async def lives(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
+) -> AsyncIterator[tuple[AgeingEngine, AgeingEngine]]:
+    if request.param == "redis":
+        with redis_queues.own(request.getfixturevalue("redis_server")) as own:
+            pair = own.engine(clock), own.engine(clock)
+            async with both(*pair):
+                yield pair
+        return
     first, second = (deno_kv(tmp_path, clock) for _ in range(2))
-    await first.open()
-    await second.open()
-    yield first, second
-    await second.close()
-    await first.close()
+    async with both(first, second):
+        yield first, second
 
 
 @pytest.fixture
