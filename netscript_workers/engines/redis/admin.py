@@ -9,7 +9,7 @@ import msgspec
 from netscript_workers.domain.execution import Status
 from netscript_workers.domain.overview import DeadLetter, TopicDepth, WorkerInfo
 from netscript_workers.engines.redis.base import Base
-from netscript_workers.engines.redis.records import encode, read_executions, writable
+from netscript_workers.engines.redis.records import encode, read_execution, words, writable
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS, SEEN_WITHIN_MS
 from netscript_workers.ports.queue_admin import Cancelled, DeadFilter
 
@@ -24,7 +24,7 @@ class RedisAdmin(Base):
         """See `ports.queue_admin.QueueAdmin`."""
         answers: list[Cancelled] = []
         for ids in _batches(execution_ids):
-            found = await self._run("cancel", (CANCELLED_KEEP_MS, CANCELLED_ARCHIVE_MS, ids))
+            found = await self._run("cancel", (CANCELLED_KEEP_MS, CANCELLED_ARCHIVE_MS, words(ids)))
             answers += [
                 Cancelled(execution_id, None if status is None else Status(status.decode()))
                 for execution_id, status in zip(ids, found, strict=True)
@@ -35,7 +35,7 @@ class RedisAdmin(Base):
         """See `ports.queue_admin.QueueAdmin`."""
         answers: list[bool] = []
         for ids in _batches(execution_ids):
-            answers += [answer == 1 for answer in await self._run("requeue", ids)]
+            answers += [answer == 1 for answer in await self._run("requeue", words(ids))]
         return answers
 
     async def pause(self, topic: str) -> None:
@@ -64,11 +64,11 @@ class RedisAdmin(Base):
 
     async def dead_letters(self, which: DeadFilter, limit: int | None) -> list[DeadLetter]:
         """See `ports.queue_admin.QueueAdmin`."""
-        ids = list(which.ids) or None
-        count, records, *garbage = await self._run("find_dead", (which.target, which.topic, ids, limit))
+        ids = words(which.ids) or None
+        records, *garbage = await self._run("find_dead", (which.target, which.topic, ids, limit))
         letters = [
             DeadLetter(id=one.id, execution=one, reason=one.error or "", failed_at=one.completed_at or 0)
-            for one in read_executions(count, records)
+            for one in map(read_execution, records)
         ]
         letters += [
             DeadLetter(id=name.decode(), execution=None, reason=reason.decode(), failed_at=failed_at, raw=raw)
@@ -96,7 +96,7 @@ class RedisAdmin(Base):
             count += await self._run(
                 "purge_dead",
                 (
-                    [letter.id for letter in piece if letter.execution is not None],
+                    words(letter.id for letter in piece if letter.execution is not None),
                     [letter.id for letter in piece if letter.execution is None],
                 ),
             )

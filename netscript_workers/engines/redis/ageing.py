@@ -7,15 +7,14 @@ from netscript_workers.domain.execution import Status
 from netscript_workers.engines.redis.base import Base
 from netscript_workers.engines.redis.history import all_attempts, progress_blob
 from netscript_workers.engines.redis.records import (
-    Base as Unchanging,
-)
-from netscript_workers.engines.redis.records import (
     Words,
+    base_of,
     encode,
     folded,
     read_execution,
     read_line,
     without_none,
+    word,
 )
 from netscript_workers.ports.archive import Archived
 
@@ -42,25 +41,14 @@ class RedisAgeing(Base):
         """See `ports.archive.Ageing`."""
         if not records:
             return 0
-        given = [(one.execution.id, folded(one.execution.token), one.archive_at) for one in records]
+        given = [(word(one.execution.id), folded(one.execution.token), one.archive_at) for one in records]
         return await self._run("drop", given)
 
     async def restore(self, records: Sequence[Archived]) -> None:
         """See `ports.archive.Ageing`. A record stands about where it stood in the order of age: by when it was triggered."""
         if not records:
             return
-        blobs = [
-            encode(
-                Unchanging(
-                    one.execution.id,
-                    one.execution.concept,
-                    one.execution.payload,
-                    one.execution.traceparent,
-                    one.execution.tracestate,
-                )
-            )
-            for one in records
-        ]
+        blobs = [base_of(one.execution) for one in records]
         rows = [_row(one, blobs) for one in records]
         await self._run("restore", rows, *blobs)
 
@@ -86,15 +74,10 @@ def _row(one: Archived, blobs: list[bytes]) -> tuple[Any, ...]:
     changing = without_none(
         {
             "status": execution.status,
-            "target": execution.target,
-            "topic": execution.topic,
-            "priority": execution.priority,
             "attempt": execution.attempt,
             "max_attempts": execution.max_attempts,
             "triggered_by": execution.triggered_by,
             "triggered_at": execution.triggered_at,
-            "correlation_id": execution.correlation_id,
-            "idempotency_key": execution.idempotency_key,
             "token": token if kept is None else None,
             "folded": None if kept is None else token,
             "started_at": execution.started_at,
@@ -108,7 +91,7 @@ def _row(one: Archived, blobs: list[bytes]) -> tuple[Any, ...]:
         }
     )
     return (
-        execution.id,
+        word(execution.id),
         one.archive_at,
         changing,
         words,
@@ -117,4 +100,11 @@ def _row(one: Archived, blobs: list[bytes]) -> tuple[Any, ...]:
         first_line,
         len(one.lines),
         progress,
+        (
+            execution.priority,
+            execution.target,
+            execution.topic,
+            execution.correlation_id,
+            execution.idempotency_key,
+        ),
     )

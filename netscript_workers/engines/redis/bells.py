@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from netscript_workers.engines.redis.connection import Link, Server
 from netscript_workers.engines.redis.failures import explained
+from netscript_workers.engines.redis.records import long
 
 LOOK_AGAIN_S: Final = 2.0
 _HEARTBEAT_S: Final = 10.0
@@ -158,7 +159,8 @@ class Bells:
     def _take(self, message: list[Any]) -> None:
         match message:
             case [b"message", bytes(channel), bytes(text)]:
-                self._ring(self._bells[channel], text.decode().split(" "))
+                bell = self._bells[channel]
+                self._ring(bell, _ids(text) if bell is Bell.END else text.decode().split(" "))
             case [b"subscribe", bytes(channel), _]:
                 bell = self._bells[channel]
                 self._subscribed[bell].set()
@@ -178,3 +180,14 @@ class Bells:
     def _ring_all(self) -> None:
         for bell in Bell:
             self._ring(bell, [_ALL])
+
+
+def _ids(text: bytes) -> list[str]:
+    """Read short ids, each behind its length."""
+    names: list[str] = []
+    place = 0
+    while place < len(text):
+        end = place + 1 + text[place]
+        names.append(long(text[place + 1 : end]))
+        place = end
+    return names

@@ -14,7 +14,10 @@ from netscript_workers.engines.redis.records import (
     read_attempt,
     read_execution,
     read_line,
+    short,
     success_of,
+    word,
+    words,
     writable,
 )
 from netscript_workers.ports.history import HistoryQuery, JournalEntry, Swept
@@ -32,7 +35,7 @@ class RedisHistory(Base):
         """See `ports.history.History`."""
         ids, found = list(execution_ids), list[Execution | None]()
         for start in range(0, len(ids), _REACH):
-            records = await self._run("get", ids[start : start + _REACH])
+            records = await self._run("get", words(ids[start : start + _REACH]))
             found += [None if record is None else read_execution(record) for record in records]
         return found
 
@@ -59,12 +62,12 @@ class RedisHistory(Base):
 
     async def attempts(self, execution_id: str) -> list[AttemptRecord]:
         """See `ports.history.History`."""
-        record, failed = await self._run("attempts", (execution_id,))
+        record, failed = await self._run("attempts", (word(execution_id),))
         return all_attempts(record, failed)
 
     async def logs(self, execution_id: str, after: int = 0) -> list[tuple[int, LogLine]]:
         """See `ports.history.History`."""
-        found = await self._server.call("LRANGE", f"{self._root}:l:{execution_id}", 0, -1)
+        found = await self._server.call("LRANGE", f"{self._root}:l:".encode() + short(execution_id), 0, -1)
         return [line for line in map(read_line, found) if line[0] > after]
 
     async def record_many(self, entries: Sequence[JournalEntry]) -> None:
@@ -79,7 +82,9 @@ class RedisHistory(Base):
             if entry.lines:
                 line = _FIRST_BLOB + len(blobs)
                 blobs.extend(line_blobs(entry.lines[-LINES_KEPT:]))
-            rows.append((entry.execution_id, entry.token, progress, line, min(len(entry.lines), LINES_KEPT)))
+            rows.append(
+                (word(entry.execution_id), entry.token, progress, line, min(len(entry.lines), LINES_KEPT))
+            )
         if rows:
             await self._run("record", rows, *blobs)
 
@@ -87,8 +92,8 @@ class RedisHistory(Base):
         """See `ports.history.History`."""
         await self._bells.listen(Bell.END)
         deadline = time.monotonic() + timeout_ms / 1000
-        ids = list(execution_ids)
-        with self._bells.hearing(Bell.END, ids) as ear:
+        ids = words(execution_ids)
+        with self._bells.hearing(Bell.END, execution_ids) as ear:
             while True:
                 finished = [read_execution(record) for record in await self._run("get_finished", ids)]
                 left = deadline - time.monotonic()
@@ -106,7 +111,7 @@ def progress_blob(progress: Progress) -> bytes:
     return encode({"progress": Progress(progress.percent, writable(progress.message))})
 
 
-def all_attempts(record: bytes | None, failed: Sequence[bytes]) -> list[AttemptRecord]:
+def all_attempts(record: Sequence[bytes | None] | None, failed: Sequence[bytes]) -> list[AttemptRecord]:
     """Read the attempts of a record: those that failed, and the one that succeeded, which the record itself tells."""
     attempts = [read_attempt(one) for one in failed]
     if record is not None:

@@ -9,8 +9,16 @@ from netscript_workers.domain.execution import Enqueued, Execution, NewExecution
 from netscript_workers.domain.settlement import Settlement
 from netscript_workers.engines.redis.base import Base
 from netscript_workers.engines.redis.bells import LOOK_AGAIN_S, Bell
-from netscript_workers.engines.redis.records import Base as Unchanging
-from netscript_workers.engines.redis.records import encode, new_token, pieces, read_executions
+from netscript_workers.engines.redis.records import (
+    base_of,
+    long,
+    new_token,
+    pieces,
+    read_claimed,
+    read_execution,
+    word,
+    words,
+)
 from netscript_workers.engines.redis.settling import Settling, size_of
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS
 from netscript_workers.ports.queue import Claim, ClaimRequest, Renewal
@@ -42,7 +50,7 @@ class RedisQueue(Base):
     async def _enqueue(self, requests: Sequence[NewExecution]) -> list[Enqueued]:
         given = [
             (
-                new.id,
+                word(new.id),
                 new.target,
                 new.topic,
                 new.priority,
@@ -54,14 +62,10 @@ class RedisQueue(Base):
             )
             for new in requests
         ]
-        bases = [
-            encode(Unchanging(new.id, new.concept, new.payload, new.traceparent, new.tracestate))
-            for new in requests
-        ]
-        refused = await self._run("enqueue", given, *bases)
+        refused = await self._run("enqueue", given, *map(base_of, requests))
         answers = [Enqueued(new.id) for new in requests]
         for place, known in zip(refused[::2], refused[1::2], strict=True):
-            answers[place - 1] = Enqueued(known.decode(), deduplicated=True)
+            answers[place - 1] = Enqueued(long(known), deduplicated=True)
         return answers
 
     async def claim_many(self, request: ClaimRequest) -> list[Execution]:
@@ -83,11 +87,11 @@ class RedisQueue(Base):
                 self._engine_id,
                 doubts,
             )
-            now, due, count, records = await self._run("claim", given)
+            now, due, records = await self._run("claim", given)
             self._doubts = []
             self._ahead_ms = now - time.monotonic() * 1000
             self._next_due = None if due < 0 else due
-            return read_executions(count, records)
+            return read_claimed(records)
 
     async def _give_back_doubtful(self) -> None:
         """Give back what a claim without an answer may have claimed, as far as the server can be reached now."""
@@ -109,10 +113,9 @@ class RedisQueue(Base):
             request.lease_ms,
             request.total,
             list(request.target_limits.items()),
-            list(execution_ids),
+            words(execution_ids),
         )
-        count, records = await self._run("claim_ids", given)
-        return read_executions(count, records)
+        return read_claimed(await self._run("claim_ids", given))
 
     async def settle_many(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See `ports.queue.Queue`. Said again after an `EngineError`, a settlement that had been applied is told as applied."""
@@ -132,14 +135,14 @@ class RedisQueue(Base):
         if not claims:
             return Renewal()
         lost = await self._run("extend", (lease_ms, _pairs(claims)))
-        return Renewal(lost=tuple(execution_id.decode() for execution_id in lost))
+        return Renewal(lost=tuple(map(long, lost)))
 
     async def take_expired(
         self, worker_id: str, lease_ms: int, limit: int, mine: Sequence[Claim] = ()
     ) -> list[Execution]:
         """See `ports.queue.Queue`."""
-        count, records = await self._run("take_expired", (new_token(), lease_ms, limit, _pairs(mine)))
-        return read_executions(count, records)
+        given = (new_token(), lease_ms, limit, _pairs(mine))
+        return [read_execution(record) for record in await self._run("take_expired", given)]
 
     async def wait_for_work(self, topics: Sequence[str], timeout_ms: int) -> None:
         """See `ports.queue.Queue`. Returns after `LOOK_AGAIN_S` at the latest: the caller's next claim is the net."""
@@ -167,7 +170,7 @@ class RedisQueue(Base):
         with self._bells.hearing(Bell.CANCEL) as ear:
             while True:
                 found = await self._server.call("HGETALL", f"{self._root}:asked")
-                asked = {one.decode(): int(token) for one, token in zip(found[::2], found[1::2], strict=True)}
+                asked = {long(one): int(token) for one, token in zip(found[::2], found[1::2], strict=True)}
                 mine = [one for one, token in tokens.items() if asked.get(one) == token]
                 left = deadline - time.monotonic()
                 if mine or left <= 0:
@@ -175,8 +178,8 @@ class RedisQueue(Base):
                 await ear.wait(min(left, LOOK_AGAIN_S))
 
 
-def _pairs(claims: Sequence[Claim]) -> list[tuple[str, int]]:
-    return [(claim.execution_id, claim.token) for claim in claims]
+def _pairs(claims: Sequence[Claim]) -> list[tuple[object, int]]:
+    return [(word(claim.execution_id), claim.token) for claim in claims]
 
 
 def _payload_size(new: NewExecution) -> int:

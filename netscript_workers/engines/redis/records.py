@@ -1,16 +1,17 @@
 """How executions are written for the scripts and read from them: msgpack, decoded in one go.
 
 What never changes of an execution (`Base`) is bytes to the scripts. What changes is a map that they write, with the names of
-`Execution`, so that the two maps side by side are the record.
+`Execution`, so that the maps of a record, made one, are an `Execution`.
 """
 
+import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from netscript_workers.domain.execution import Concept, Execution, LogLine
+from netscript_workers.domain.execution import Concept, Execution, LogLine, NewExecution
 from netscript_workers.domain.settlement import AttemptRecord
 
 BATCH: Final = 1_000
@@ -18,7 +19,13 @@ BATCH: Final = 1_000
 BATCH_BYTES: Final = 8 * 1024 * 1024
 
 _LUA_LIMIT: Final = 1 << 53
+_SHORT: Final = 16
+_FIX_TEXTS: Final = tuple(bytes((0xA0 + size,)) for size in range(32))  # how a short text begins in msgpack
+_is_uuid7: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z").match
 _ARRAY_32: Final = b"\xdd"
+_FIX_MAP: Final = 0x80  # the first byte of a map of up to 15 entries, less their number
+_MAP_16: Final = 0xDE  # the first byte of a larger one; two bytes of their number follow
+_HEADS: Final = tuple(bytes((_MAP_16, 0, entries)) for entries in range(100))
 T = TypeVar("T")
 
 
@@ -27,7 +34,12 @@ class Base(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: str
     concept: Concept
+    target: str
+    topic: str
+    priority: int
     payload: bytes
+    correlation_id: str | None = None
+    idempotency_key: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
 
@@ -48,21 +60,50 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 encode = msgspec.msgpack.Encoder().encode
-read_execution = msgspec.msgpack.Decoder(Execution).decode
 read_attempt = msgspec.msgpack.Decoder(AttemptRecord).decode
 read_line = msgspec.msgpack.Decoder(tuple[int, LogLine]).decode
 _read_usage = msgspec.msgpack.Decoder(Usage).decode
+_read_execution = msgspec.msgpack.Decoder(Execution).decode
 _read_executions = msgspec.msgpack.Decoder(list[Execution]).decode
 
 
-def read_executions(count: int, side_by_side: bytes) -> list[Execution]:
-    """Read `count` records that stand side by side."""
-    return _read_executions(_ARRAY_32 + count.to_bytes(4, "big") + side_by_side)
+def read_claimed(maps: Sequence[bytes]) -> list[Execution]:
+    """Read records of two maps each, one after the other, in one go: the way of every run."""
+    parts = [_ARRAY_32 + (len(maps) // 2).to_bytes(4, "big")]
+    for place in range(0, len(maps), 2):
+        base, state = maps[place], maps[place + 1]
+        first = state[0]
+        if first < _MAP_16:
+            parts += (_HEADS[base[0] + first - 2 * _FIX_MAP], base[1:], state[1:])
+        else:
+            parts += (_HEADS[base[0] - _FIX_MAP + state[2]], base[1:], state[3:])
+    return _read_executions(b"".join(parts))
 
 
-def success_of(record: bytes, execution: Execution) -> AttemptRecord:
+def joined(record: Sequence[bytes | None]) -> bytes:
+    """Make one map of those that a record consists of."""
+    total, parts = 0, [b""]
+    for each in record:
+        if each is None:
+            continue
+        if each[0] < _MAP_16:
+            total += each[0] - _FIX_MAP
+            parts.append(each[1:])
+        else:
+            total += each[2]
+            parts.append(each[3:])
+    parts[0] = _HEADS[total]
+    return b"".join(parts)
+
+
+def read_execution(record: Sequence[bytes | None]) -> Execution:
+    """Read one record."""
+    return _read_execution(joined(record))
+
+
+def success_of(record: Sequence[bytes | None], execution: Execution) -> AttemptRecord:
     """Build the record of the attempt that succeeded from its execution's."""
-    usage = _read_usage(record)
+    usage = _read_usage(joined(record))
     return AttemptRecord(
         attempt=execution.attempt,
         worker_id=execution.worker_id,
@@ -72,6 +113,54 @@ def success_of(record: bytes, execution: Execution) -> AttemptRecord:
         peak_memory=usage.peak_memory,
         cpu_ms=usage.cpu_ms,
     )
+
+
+def base_of(one: NewExecution | Execution) -> bytes:
+    """Write what never changes of an execution."""
+    return encode(
+        Base(
+            one.id,
+            one.concept,
+            one.target,
+            one.topic,
+            one.priority,
+            one.payload,
+            one.correlation_id,
+            one.idempotency_key,
+            one.traceparent,
+            one.tracestate,
+        )
+    )
+
+
+def short(execution_id: str) -> bytes:
+    """Return an id as the keys have it: the sixteen bytes of a UUIDv7, or what else it is.
+
+    Lua looks at every second character of a longer text only, so that the ids of one batch would look alike to it.
+    """
+    return bytes.fromhex(execution_id.replace("-", "")) if _is_uuid7(execution_id) else execution_id.encode()
+
+
+def long(short_id: bytes) -> str:
+    """Take `short` back."""
+    if len(short_id) == _SHORT and short_id[6] >> 4 == 7 and short_id[8] >> 6 == 2:  # noqa: PLR2004 - version and variant of RFC 9562
+        text = short_id.hex()
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return short_id.decode()
+
+
+def word(execution_id: str) -> msgspec.Raw:
+    """Write a short id as the text that scripts take it for, whatever its bytes."""
+    raw = short(execution_id)
+    size = len(raw)
+    return msgspec.Raw(
+        (_FIX_TEXTS[size] if size < len(_FIX_TEXTS) else b"\xdb" + size.to_bytes(4, "big")) + raw
+    )
+
+
+def words(execution_ids: Iterable[str]) -> list[msgspec.Raw]:
+    """Write short ids."""
+    return [word(each) for each in execution_ids]
 
 
 def writable(text: str | None) -> str | None:

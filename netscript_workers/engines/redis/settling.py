@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from netscript_workers.domain.execution import FINISHED, Status
 from netscript_workers.domain.settlement import Settlement
-from netscript_workers.engines.redis.records import Words, encode, line_blobs, new_token, writable
+from netscript_workers.engines.redis.records import Words, encode, line_blobs, new_token, word, writable
 from netscript_workers.ports.promises import LINES_KEPT
 
 _MAX_DOUBTS: Final = 20_000
@@ -16,7 +16,7 @@ _FIRST_BLOB: Final = 5  # the place in ARGV of what follows time, batch and the 
 class SettlementBatch(NamedTuple):
     """What the script is given: one row for each settlement, and the bytes that the rows name by their place."""
 
-    rows: list[tuple[Any, ...]]
+    rows: Any
     blobs: list[bytes]
 
 
@@ -38,7 +38,11 @@ class Settling:
                 if doubt is not None and doubt[0] == one:
                     marks[place] = doubt[1]
         blobs: list[bytes] = []
-        rows = [_row(one, mark, blobs) for one, mark in zip(settlements, marks, strict=True)]
+        kinds: dict[tuple[Any, ...], int] = {}
+        rows = (
+            [_row(one, mark, blobs, kinds) for one, mark in zip(settlements, marks, strict=True)],
+            list(kinds),
+        )
         try:
             yield SettlementBatch(rows, blobs)
         except BaseException:
@@ -49,7 +53,9 @@ class Settling:
             raise
 
 
-def _row(one: Settlement, mark: int, blobs: list[bytes]) -> tuple[Any, ...]:
+def _row(
+    one: Settlement, mark: int, blobs: list[bytes], kinds: dict[tuple[Any, ...], int]
+) -> tuple[Any, ...]:
     words = attempt = line = None
     if one.error is not None or one.result is not None:
         blobs.append(encode(Words(writable(one.error), one.result)))
@@ -63,22 +69,25 @@ def _row(one: Settlement, mark: int, blobs: list[bytes]) -> tuple[Any, ...]:
         line = _FIRST_BLOB + len(blobs)
         blobs.extend(line_blobs(one.lines[-LINES_KEPT:]))
     finished = one.status in FINISHED
-    return (
-        one.execution_id,
+    kind = (one.status, one.max_attempts, one.delay_ms, one.keep_ms, one.archive_ms)
+    row = (
+        word(one.execution_id),
         one.token,
         mark,
-        one.status,
+        kinds.setdefault(kind, len(kinds) + 1),
         one.attempt,
-        one.max_attempts,
-        one.delay_ms,
         one.started_at,
         one.completed_at if finished else None,
-        one.keep_ms,
-        one.archive_ms,
-        one.exit_code,
-        record.peak_memory if record is not None and completed else None,
-        record.cpu_ms if record is not None and completed else None,
         words,
+    )
+    used = record is not None and completed and (record.peak_memory, record.cpu_ms) != (None, None)
+    if one.exit_code is None and not used and attempt is None and line is None:
+        return row
+    return (
+        *row,
+        one.exit_code,
+        record.peak_memory if used and record else None,
+        record.cpu_ms if used and record else None,
         attempt,
         line,
         min(len(one.lines), LINES_KEPT),

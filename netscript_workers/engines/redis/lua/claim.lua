@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- Claim what is due. GIVEN: {token, worker, lease_ms, total, {{limit, {topic, ...}}, ...}, {{target, limit}, ...}, engine, doubts}.
 -- `doubts` are the tokens of claims whose answer never came: what they claimed goes back first. Returns {server's time, when the
--- next pending one is due or -1, how many, their records side by side}.
+-- next pending one is due or -1, {two maps of each record, ...}}.
 local token, worker, lease_ms, total, lanes = GIVEN[1], GIVEN[2], GIVEN[3], GIVEN[4], GIVEN[5]
 local last = P .. 'c:' .. GIVEN[7]
 
 local function give_back(before)
   local doubt = before[1]
-  local adds, counts, freed = {}, {}, {}
+  local adds, targets, topics, freed = {}, {}, {}, {}
   for _, id in ipairs(before[2]) do
     local m = read(id)
     if m and m.status == 'running' and m.token == doubt and not m.cancel then
@@ -16,13 +16,13 @@ local function give_back(before)
       m.worker_id, m.started_at = nil, nil
       write(id, m)
       to_queue(adds, id, m)
-      add(counts, 'g:' .. m.target, -1)
-      add(counts, 'o:' .. m.topic, -1)
+      add(targets, m.target, -1)
+      add(topics, m.topic, -1)
       push(freed, id)
     end
   end
   many('ZREM', P .. 'leases', freed)
-  count('running', counts)
+  count_running(targets, topics)
   enqueue(adds)
 end
 
@@ -58,8 +58,8 @@ local function mark_held(target, is)
   held[target] = is or nil
 end
 
--- Of `claimed` so far, how many are of each target: counts are written once, at the end.
-local taken = {}
+-- How many of each target and topic are claimed so far: the counts are written once, at the end.
+local taken, of_topic = {}, {}
 
 local function pop_all(topic, target, room, ids)
   local popped = call('ZPOPMIN', P .. 'q:' .. topic .. ':' .. target, room)
@@ -142,17 +142,21 @@ for _, lane in ipairs(lanes) do
       local targets = call('SMEMBERS', P .. 't:' .. topic)
       if #targets == 1 and not limits[targets[1]] then
         mark_held(targets[1], false)
-        room = room - pop_all(topic, targets[1], room, ids)
+        local got = pop_all(topic, targets[1], room, ids)
+        room = room - got
+        add(of_topic, topic, got)
       elseif #targets > 0 then
-        room = room - pop_best(topic, targets, room, ids)
+        local got = pop_best(topic, targets, room, ids)
+        room = room - got
+        add(of_topic, topic, got)
       end
     end
   end
 end
 ring(promoted)
-local records = take(ids, token, worker, lease_ms)
+local records = take(ids, token, worker, lease_ms, taken, of_topic)
 if #ids > 0 then
   call('SET', last, encode({ token, ids }), 'PX', lease_ms)
 end
 local next_due = call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')[2]
-return { NOW, tonumber(next_due) or -1, #records, table.concat(records) }
+return { NOW, tonumber(next_due) or -1, records }

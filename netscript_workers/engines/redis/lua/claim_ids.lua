@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Claim those of some executions that can be claimed now. GIVEN: {token, worker, lease_ms, total, {{target, limit}, ...}, {id, ...}}.
--- Returns {how many, their records side by side}.
+-- Returns {two maps of each record, ...}.
 local token, worker, lease_ms, total = GIVEN[1], GIVEN[2], GIVEN[3], GIVEN[4]
 local limits, left, paused = {}, {}, {}
 for _, pair in ipairs(GIVEN[5]) do
@@ -20,14 +20,16 @@ local function has_room(target)
 end
 
 promote()
-local ids, seen = {}, {}
+local ids, seen, targets, topics = {}, {}, {}, {}
 for _, id in ipairs(GIVEN[6]) do
   local m = not seen[id] and #ids < total and read(id)
   if m and m.status == 'queued' and not paused[m.topic] and has_room(m.target) then
     seen[id] = true
     push(ids, id)
     out_of_queue(id, m)
+    add(targets, m.target, 1)
+    add(topics, m.topic, 1)
   end
 end
-local records = take(ids, token, worker, lease_ms)
-return { #records, table.concat(records) }
+local records = take(ids, token, worker, lease_ms, targets, topics)
+return records

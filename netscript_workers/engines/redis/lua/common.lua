@@ -1,7 +1,8 @@
 -- What every script of this engine begins with. The README of the keys:
 --
 --   e:<id>            hash, one execution: b what never changes (msgpack map, written by the client), m what changes (msgpack map,
---                     written here), f error and result, p progress. Their entries side by side are the record.
+--                     written here), f error and result, p progress: made one map they are the record. i is what scripts must know of
+--                     b: {place, priority, target, topic, correlation id, idempotency key}
 --   x:<id>, l:<id>    lists: the attempts that failed, the last log lines
 --   q:<topic>:<target>  what is queued, by rank (priority, then age)     t:<topic>  its targets     topics  the topics
 --   due, leases       what waits for its time, by it; what runs, by the end of its lease
@@ -45,11 +46,14 @@ local function group(groups, name)
   return one
 end
 
-local function push(list, ...)
+local function push(list, one)
+  list[#list + 1] = one
+end
+
+local function push2(list, one, other)
   local n = #list
-  for i = 1, select('#', ...) do
-    list[n + i] = select(i, ...)
-  end
+  list[n + 1] = one
+  list[n + 2] = other
 end
 
 local function add(counts, name, by)
@@ -64,44 +68,53 @@ local function count(hash, counts)
   end
 end
 
+local function count_running(targets, topics)
+  local counts = {}
+  for target, by in pairs(targets) do
+    counts['g:' .. target] = by
+  end
+  for topic, by in pairs(topics) do
+    counts['o:' .. topic] = by
+  end
+  count('running', counts)
+end
+
 local function read(id)
-  local raw = call('HGET', P .. 'e:' .. id, 'm')
-  return raw and decode(raw)
+  local h = call('HMGET', P .. 'e:' .. id, 'm', 'i')
+  if not h[1] then
+    return nil
+  end
+  local m, i = decode(h[1]), decode(h[2])
+  m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key = i[1], i[2], i[3], i[4], i[5], i[6]
+  return m
+end
+
+-- What stands in i is not written again.
+local function packed(m)
+  local seq, priority, target, topic, correlation, key = m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key
+  m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key = nil, nil, nil, nil, nil, nil
+  local map = encode(m)
+  m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key = seq, priority, target, topic, correlation, key
+  return map
 end
 
 local function write(id, m)
-  call('HSET', P .. 'e:' .. id, 'm', encode(m))
+  call('HSET', P .. 'e:' .. id, 'm', packed(m))
 end
 
-local function entries(map)
-  local first = map:byte(1)
-  if first < 0x90 then
-    return first - 0x80, map:sub(2)
-  end
-  return map:byte(2) * 256 + map:byte(3), map:sub(4)
+-- Numbers of this size take Redis long to write: write those that a batch shares once.
+local function text(number)
+  return string.format('%.0f', number)
 end
 
--- Several msgpack maps as one.
-local function joined(...)
-  local total, parts = 0, {}
-  for i = 1, select('#', ...) do
-    local map = select(i, ...)
-    if map then
-      local n, body = entries(map)
-      total = total + n
-      parts[#parts + 1] = body
-    end
-  end
-  return string.char(0xde, math.floor(total / 256), total % 256) .. table.concat(parts)
-end
-
+-- A record is its maps, one beside the other; the client joins them.
 local function record(id)
   local h = call('HMGET', P .. 'e:' .. id, 'b', 'm', 'f', 'p')
-  return h[2] and joined(h[1], h[2], h[3], h[4])
+  return h[2] and h
 end
 
 local function rank(m)
-  return (100 - m.priority) * SPAN + m.seq
+  return text((100 - m.priority) * SPAN + tonumber(m.seq))
 end
 
 -- `adds` maps topic to target to {rank, id, ...}.
@@ -116,7 +129,7 @@ local function enqueue(adds)
 end
 
 local function to_queue(adds, id, m)
-  push(group(group(adds, m.topic), m.target), rank(m), id)
+  push2(group(group(adds, m.topic), m.target), rank(m), id)
 end
 
 local function leave_queue(topic, target)
@@ -167,15 +180,17 @@ end
 
 -- Collects what ends in one batch; `finish` adds to it, `flush_ends` writes the orders of what has ended.
 local function new_ends()
-  return { ids = {}, ageing = {}, dead = {}, status = {} }
+  return { ids = {}, ageing = {}, dead = {}, status = {}, times = {} }
 end
 
 local function finish(ends, id, m, keep_ms, archive_ms)
   push(ends.ids, id)
-  push(ends.ageing, NOW + keep_ms, id)
-  push(group(ends.status, m.status), m.seq, id)
+  local at = ends.times[keep_ms] or text(NOW + keep_ms)
+  ends.times[keep_ms] = at
+  push2(ends.ageing, at, id)
+  push2(group(ends.status, m.status), m.seq, id)
   if DEAD[m.status] then
-    push(ends.dead, m.completed_at, id)
+    push2(ends.dead, m.completed_at, id)
   end
   m.delete_at = NOW + keep_ms + archive_ms
   m.due_at = nil
@@ -203,7 +218,11 @@ local function flush_ends(ends)
     many('ZADD', P .. 'i:s:' .. status, flat)
   end
   many('ZADD', P .. 'dead', ends.dead)
-  call('PUBLISH', P .. 'end', table.concat(ends.ids, ' '))
+  local names = {}
+  for n, id in ipairs(ends.ids) do
+    names[n] = string.char(#id) .. id
+  end
+  call('PUBLISH', P .. 'end', table.concat(names))
 end
 
 -- Take an execution out of the orders of what has ended.
@@ -308,33 +327,34 @@ local function promote()
   return topics
 end
 
--- Mark `ids` as claimed and return their records.
-local function take(ids, token, worker, lease_ms)
-  local records, leases, counts = {}, {}, {}
+-- Mark `ids` as claimed and return their records. `targets` and `topics` say how many are of which.
+local function take(ids, token, worker, lease_ms, targets, topics)
+  local records, leases = {}, {}
+  local base, until_ms = P .. 'e:', text(REAL + lease_ms)
   for _, id in ipairs(ids) do
-    local name = P .. 'e:' .. id
+    local name = base .. id
     local h = call('HMGET', name, 'b', 'm')
     if h[2] then
       local m = decode(h[2])
       if m.words or m.said then
         call('HDEL', name, 'f', 'p')
+        m.words, m.said = nil, nil
+      end
+      if m.attempt > 0 then
+        m.completed_at, m.exit_code, m.peak_memory, m.cpu_ms = nil, nil, nil, nil
       end
       m.status = 'running'
       m.attempt = m.attempt + 1
       m.token = token
       m.worker_id = worker
       m.started_at = NOW
-      m.words, m.said, m.cancel = nil, nil, nil
-      m.completed_at, m.exit_code, m.peak_memory, m.cpu_ms = nil, nil, nil, nil
-      local packed = encode(m)
-      call('HSET', name, 'm', packed)
-      records[#records + 1] = joined(h[1], packed)
-      push(leases, REAL + lease_ms, id)
-      add(counts, 'g:' .. m.target, 1)
-      add(counts, 'o:' .. m.topic, 1)
+      local map = encode(m)
+      call('HSET', name, 'm', map)
+      push2(records, h[1], map)
+      push2(leases, until_ms, id)
     end
   end
   many('ZADD', P .. 'leases', leases)
-  count('running', counts)
+  count_running(targets, topics)
   return records
 end

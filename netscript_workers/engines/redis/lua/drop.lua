@@ -5,7 +5,7 @@ local gone = 0
 for _, one in ipairs(GIVEN) do
   local m = read(one[1])
   local archive_at = tonumber(call('ZSCORE', P .. 'ageing', one[1]))
-  if m and FINISHED[m.status] and (m.token or m.folded) == one[2] and archive_at == one[3] then
+  if m and FINISHED[m.status] and (m.token or m.folded or 0) == one[2] and archive_at == one[3] then
     remove(one[1], m)
     gone = gone + 1
   end

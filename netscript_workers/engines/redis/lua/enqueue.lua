@@ -24,40 +24,29 @@ for n, new in ipairs(GIVEN) do
   local name = P .. 'e:' .. id
   local known = call('EXISTS', name) == 1 and id or (key and holder(target, key))
   if known then
-    push(refused, n, known)
+    push2(refused, n, known)
   else
-    local m = {
-      status = 'queued',
-      target = target,
-      topic = topic,
-      priority = new[4],
-      attempt = 0,
-      max_attempts = new[6],
-      triggered_by = new[7],
-      triggered_at = NOW,
-      correlation_id = new[8],
-      idempotency_key = key,
-      seq = seq + n - 1,
-      token = 0,
-    }
+    local place = text(seq + n - 1)
+    local i = { place, new[4], target, topic, new[8], key }
+    local m = { status = 'queued', attempt = 0, max_attempts = new[6], triggered_by = new[7], triggered_at = NOW }
     if new[5] > 0 then
       m.status = 'pending'
       m.due_at = NOW + new[5]
-      push(due, m.due_at, id)
-      push(waiting, m.seq, id)
+      push2(due, m.due_at, id)
+      push2(waiting, place, id)
       add(pending, topic, 1)
     else
-      to_queue(adds, id, m)
+      push2(group(group(adds, topic), target), text((100 - new[4]) * SPAN + seq + n - 1), id)
     end
-    call('HSET', name, 'b', ARGV[2 + n], 'm', encode(m))
-    push(group(by_target, target), m.seq, id)
-    push(group(by_topic, topic), m.seq, id)
-    if m.correlation_id then
-      call('ZADD', P .. 'i:c:' .. m.correlation_id, m.seq, id)
-      call('PERSIST', P .. 'i:c:' .. m.correlation_id)
+    call('HSET', name, 'b', ARGV[2 + n], 'm', encode(m), 'i', encode(i))
+    push2(group(by_target, target), place, id)
+    push2(group(by_topic, topic), place, id)
+    if new[8] then
+      call('ZADD', P .. 'i:c:' .. new[8], place, id)
+      call('PERSIST', P .. 'i:c:' .. new[8])
     end
     if key then
-      call('ZADD', P .. 'k:' .. target .. ':' .. key, m.seq, id)
+      call('ZADD', P .. 'k:' .. target .. ':' .. key, place, id)
       call('PERSIST', P .. 'k:' .. target .. ':' .. key)
     end
     topics[topic] = true

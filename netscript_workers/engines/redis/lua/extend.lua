@@ -4,7 +4,7 @@ local lost, leases = {}, {}
 for _, claim in ipairs(GIVEN[2]) do
   local m = read(claim[1])
   if m and m.status == 'running' and m.token == claim[2] then
-    push(leases, REAL + GIVEN[1], claim[1])
+    push2(leases, REAL + GIVEN[1], claim[1])
   else
     push(lost, claim[1])
   end

@@ -44,8 +44,8 @@ local function running()
   local found = {}
   for _, id in ipairs(call('ZRANGE', P .. 'leases', 0, -1)) do
     local m = read(id)
-    if m and m.seq < before then
-      push(found, { m.seq, id, m })
+    if m and tonumber(m.seq) < before then
+      push(found, { tonumber(m.seq), id, m })
     end
   end
   return found, true

@@ -1,6 +1,6 @@
 #!lua flags=no-writes
 -- Find dead letters, the latest failure first. GIVEN: {target, topic, ids, limit, after}: nil or false for what does not matter. Returns
--- {records side by side, how many, {garbage id, failed_at, reason, raw}, ...}.
+-- {{record, ...}, {garbage id, failed_at, reason, raw}, ...}.
 local target, topic, limit = GIVEN[1], GIVEN[2], GIVEN[4]
 local wanted
 if GIVEN[3] then
@@ -23,7 +23,7 @@ while not limit or #records < limit do
     end
   end
 end
-local answer = { #records, table.concat(records) }
+local answer = { records }
 if not target and not topic then
   local garbage = call('ZREVRANGE', P .. 'garbage', 0, (limit and not wanted) and limit - 1 or -1, 'WITHSCORES')
   for i = 1, #garbage, 2 do

@@ -1,14 +1,16 @@
 #!lua
 -- Put finished records back as live ones. GIVEN: {id, archive_at, what changes (a map), words, attempts: first, many, lines: first, many, progress}
+-- and {priority, target, topic, correlation id, idempotency key}
 -- for each; ARGV[3 + n] is what never changes of the n-th, the rest are places in ARGV.
 for n, one in ipairs(GIVEN) do
   local id, m = one[1], one[3]
   if call('EXISTS', P .. 'e:' .. id) == 0 then
-    m.seq = m.triggered_at * 32 -- about where it stood: one place is given to one execution only
-    while call('ZCOUNT', P .. 'i:o:' .. m.topic, m.seq, m.seq) > 0 do
-      m.seq = m.seq + 1
+    local i, seq = one[10], m.triggered_at * 32 -- about where it stood: one place is given to one execution only
+    while call('ZCOUNT', P .. 'i:o:' .. i[3], seq, seq) > 0 do
+      seq = seq + 1
     end
-    call('HSET', P .. 'e:' .. id, 'b', ARGV[2 + n])
+    m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key = text(seq), i[1], i[2], i[3], i[4], i[5]
+    call('HSET', P .. 'e:' .. id, 'b', ARGV[2 + n], 'i', encode({ m.seq, i[1], i[2], i[3], i[4], i[5] }))
     if one[4] then
       call('HSET', P .. 'e:' .. id, 'f', ARGV[one[4]])
       m.words = true

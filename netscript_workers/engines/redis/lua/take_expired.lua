@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Take over what runs under a lease that has run out. GIVEN: {token, lease_ms, limit, {{id, token}, ...}}: the caller's own claims are
--- left alone. Returns {how many, their records side by side}.
+-- left alone. Returns their records.
 local own = {}
 for _, claim in ipairs(GIVEN[4]) do
   own[claim[1]] = claim[2]
@@ -17,10 +17,10 @@ for _, id in ipairs(ids) do
     if m.cancel then
       call('HSET', P .. 'asked', id, m.token)
     end
-    push(leases, REAL + GIVEN[2], id)
+    push2(leases, REAL + GIVEN[2], id)
     push(records, record(id))
   end
 end
 many('ZREM', P .. 'leases', gone)
 many('ZADD', P .. 'leases', leases)
-return { #records, table.concat(records) }
+return records
