@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from redis.exceptions import RedisError
 
-from netscript_workers.engines.redis.connection import Link, Server
+from netscript_workers.engines.redis.connection import COMMAND_S, Link, Server
 from netscript_workers.engines.redis.failures import explained
 from netscript_workers.engines.redis.records import long
 
@@ -84,7 +84,8 @@ class Bells:
         elif self._link is not None:
             # One that fails here fails in the task too, which connects again and subscribes to all.
             with contextlib.suppress(RedisError, OSError, TimeoutError):
-                await self._link.send_command("SUBSCRIBE", self._channels[bell], check_health=False)
+                async with asyncio.timeout(COMMAND_S):
+                    await self._link.send_command("SUBSCRIBE", self._channels[bell], check_health=False)
         try:
             async with asyncio.timeout(_READY_S):
                 await self._subscribed[bell].wait()
@@ -119,10 +120,10 @@ class Bells:
         while True:
             link = self._server.connection()
             try:
-                await link.connect()
-                await link.send_command(
-                    "SUBSCRIBE", *(self._channels[bell] for bell in sorted(self._wanted)), check_health=False
-                )
+                async with asyncio.timeout(COMMAND_S):
+                    await link.connect()
+                    channels = (self._channels[bell] for bell in sorted(self._wanted))
+                    await link.send_command("SUBSCRIBE", *channels, check_health=False)
                 self._link = link
                 async for _ in self._heard(link):
                     delay, said = 0.05, False
@@ -150,7 +151,8 @@ class Bells:
                 silent += 1
                 if silent > 1:
                     raise TimeoutError("it has not answered a ping")
-                await link.send_command("PING", check_health=False)
+                async with asyncio.timeout(COMMAND_S):
+                    await link.send_command("PING", check_health=False)
                 continue
             silent = 0
             self._take(message)

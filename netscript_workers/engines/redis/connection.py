@@ -9,7 +9,7 @@ import hiredis
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from netscript_workers.engines.redis.failures import explained
 from netscript_workers.engines.redis.scripts import Scripts
@@ -57,7 +57,7 @@ class Server:
             options.setdefault("ssl_cert_reqs", "required")
             options.setdefault("ssl_check_hostname", options["ssl_cert_reqs"] == "required")
         options.setdefault("socket_connect_timeout", CONNECT_S)
-        options.setdefault("socket_timeout", COMMAND_S)
+        options["socket_timeout"] = None  # every command has one bound for all of it, in `_ask`
         if kind is not UnixDomainSocketConnection:
             options.setdefault("socket_keepalive", True)
         options["protocol"] = 2
@@ -91,13 +91,10 @@ class Server:
 
     async def _call(self, *words: Word) -> Any:
         packed = _pack(words)
-        try:
-            async with asyncio.timeout(COMMAND_S):
-                await self._free.acquire()
-        except TimeoutError:
-            raise EngineError(
-                f"Redis at {self.where} does not answer: {MAX_CONNECTIONS} commands wait already"
-            ) from None
+        if self._free.locked():
+            await self._wait_for_turn()
+        else:
+            await self._free.acquire()
         try:
             for _ in range(_MAX_HOPS):
                 try:
@@ -109,12 +106,22 @@ class Server:
         finally:
             self._free.release()
 
+    async def _wait_for_turn(self) -> None:
+        try:
+            async with asyncio.timeout(COMMAND_S):
+                await self._free.acquire()
+        except TimeoutError:
+            raise EngineError(
+                f"Redis at {self.where} does not answer: {MAX_CONNECTIONS} commands wait already"
+            ) from None
+
     async def _ask(self, packed: bytes) -> Any:
         try:
             link = self._take()
             try:
-                await link.send_packed_command(packed, check_health=False)
-                answer = cast("Any", await link.read_response(disable_decoding=True))
+                async with asyncio.timeout(COMMAND_S):
+                    await link.send_packed_command(packed, check_health=False)
+                    answer = cast("Any", await link.read_response(disable_decoding=True))
             except ResponseError:
                 await self._put_back(link)
                 raise
@@ -155,10 +162,9 @@ class Server:
         if isinstance(error, ReadOnlyError):  # the name may lead to another server by now
             await self._hang_up()
             return False
-        word, _, rest = str(error).partition(" ")
-        if word != "MOVED":
+        if not isinstance(error, MovedError) and not str(error).startswith("MOVED "):
             return False
-        host, _, port = rest.rpartition(" ")[2].rpartition(":")
+        host, _, port = str(error).rpartition(" ")[2].rpartition(":")
         self._moved_to = (host or urlsplit(self._url).hostname or "localhost", int(port))
         await self._hang_up()
         return True

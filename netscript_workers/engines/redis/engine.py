@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError
 
 from netscript_workers.engines.redis.admin import RedisAdmin
 from netscript_workers.engines.redis.ageing import RedisAgeing
@@ -73,8 +73,11 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
         try:
             told = await self._server.call("INFO", "server")
             told += await self._server.call("INFO", "memory")
-        except ResponseError as error:
+        except EngineUnavailableError as error:
+            if not isinstance(error.__cause__, NoPermissionError):
+                raise
             log.debug("this user may not ask the server about itself: %s", error)
+            await self._server.call("HLEN", f"{self._root}:workers")  # but it can use the queue
             return OLDEST, ""
         lines = (line.partition(":") for line in told.decode("utf-8", "replace").splitlines())
         facts = {name: value for name, _, value in lines}
