@@ -1,21 +1,24 @@
-"""Any sequence of verbs has the same answers on every engine: deno-kv is held against memory."""
+"""Any sequence of verbs has the same answers on every engine: the others are held against memory."""
 
 import asyncio
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.engines import DAY_MS, Clock, asking, ending, new
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
-from netscript_workers.engines.deno_kv import DenoKvEngine
+from netscript_workers.engines.archived import ArchivedEngine
+from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
 from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
+from support import redis_queues
 
 TOPICS = st.sampled_from(["x", "y"])
 PICK = st.integers(0, 30)
@@ -140,22 +143,34 @@ def plain(record: Execution) -> dict[str, object]:
     return fields
 
 
-async def play(verbs: list[tuple[Any, ...]], path: Path) -> None:
-    clocks = Clock(), Clock()
-    file = DenoKvEngine(path, "jobs", clocks[1])
-    await file.open()
+async def play(verbs: list[tuple[Any, ...]], clocks: tuple[Clock, Clock], engine: Engine) -> None:
+    await engine.open()
     try:
-        memory, other = Play(MemoryEngine(clocks[0]), clocks[0]), Play(file, clocks[1])
+        memory, other = Play(MemoryEngine(clocks[0]), clocks[0]), Play(engine, clocks[1])
         for verb, *arguments in verbs:
             expected = await getattr(memory, verb)(*arguments)
             assert await getattr(other, verb)(*arguments) == expected, verb
         assert await other.view() == await memory.view()
     finally:
-        await file.close()
+        await engine.close()
+
+
+ANY_VERBS = st.lists(VERB, min_size=4, max_size=40)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(VERB, min_size=4, max_size=40))
+@given(ANY_VERBS)
 def test_deno_kv_answers_as_memory_does(verbs):
+    clocks = Clock(), Clock()
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(play(verbs, Path(folder) / "queue.db"))
+        asyncio.run(play(verbs, clocks, DenoKvEngine(Path(folder) / "queue.db", "jobs", clocks[1])))
+
+
+@pytest.mark.services
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(verbs=ANY_VERBS)
+def test_redis_with_an_archive_answers_as_memory_does(redis_server, verbs):
+    clocks = Clock(), Clock()
+    with tempfile.TemporaryDirectory() as folder, redis_queues.own(redis_server) as own:
+        archive = SqliteArchive(Path(folder) / "archive.db", "jobs", clocks[1])
+        asyncio.run(play(verbs, clocks, ArchivedEngine(own.engine(clocks[1]), archive, clocks[1])))

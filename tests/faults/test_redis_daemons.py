@@ -118,7 +118,6 @@ def test_nothing_is_lost_when_workers_are_killed_again_and_again(tmp_path, priva
             time.sleep(chance.uniform(0.2, 0.8))  # somewhere in mid-work is the point
             daemon.send_signal(signal.SIGKILL)
             daemon.wait()
-            scene.enqueue(0, 0)
         ids += scene.enqueue(100, 0.01)
         until(scene.finished, "the end of all runs", 90)
     finally:
