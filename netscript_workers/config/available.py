@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Distributed groups and the API belong to commands of their own: no other daemon needs them.
 REFUSED_BY_DAEMON: Final = frozenset(f"W{number}" for number in range(101, 110))
-_HERE: Final = frozenset({Provider.DENO_KV, Provider.MEMORY, Provider.POSTGRES})
+_HERE: Final = frozenset({Provider.DENO_KV, Provider.MEMORY, Provider.POSTGRES, Provider.REDIS})
 _URL_OF: Final = {
     Provider.REDIS: "redis_url",
     Provider.POSTGRES: "database_url",

@@ -61,14 +61,29 @@ def _database_url(settings: config.Settings, why: str) -> "SecretUrl":
     return url
 
 
+def _redis_url(settings: config.Settings) -> "SecretUrl":
+    url = settings.connections.redis_url
+    if url is None:
+        raise ConfigError(
+            "the queue provider is redis, but nothing says where it is. "
+            'Set connections.redis_url or REDIS_URL, for instance to "redis://localhost:6379/0".'
+        )
+    return url
+
+
 def _live_engine(settings: config.Settings, provider: config.Provider, terms: Terms) -> "AgeingEngine":
     if provider is config.Provider.DENO_KV:
         from netscript_workers.engines.deno_kv import DenoKvEngine
 
         return DenoKvEngine(settings.connections.deno_kv_path, settings.queue_name, terms=terms)
+    if provider is config.Provider.REDIS:
+        from netscript_workers.engines.redis import RedisEngine
+
+        url = _redis_url(settings)
+        return RedisEngine(url.reveal(), settings.queue_name, shown=str(url))
     raise ConfigError(
         f"the queue provider {provider.value} is not available in this version. "
-        'Set queue_provider = "deno-kv" or "postgres", or unset the URL that chose it.'
+        'Set queue_provider = "deno-kv", "redis" or "postgres", or unset the URL that chose it.'
     )
 
 

@@ -1,5 +1,6 @@
 """The engines that every queue promise is tried on."""
 
+import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.engines.postgres import PostgresArchive, PostgresEngine
 from netscript_workers.ports.archive import AgeingEngine, Archive
 from netscript_workers.ports.engine import Engine
+from support import redis_queues
 
 
 @pytest.fixture
@@ -21,13 +23,19 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "deno-kv", "archived-sqlite", "archived-postgres", "postgres"])
+@pytest.fixture(params=["memory", "deno-kv", "archived-sqlite", "archived-postgres", "redis", "postgres"])
 async def engines(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Engine, Engine]]:
     if request.param == "memory":
         memory = MemoryEngine(clock)
         yield memory, memory
+        return
+    if request.param == "redis":
+        with redis_queues.own(request.getfixturevalue("redis_server")) as own:
+            pair = tuple(redis(own, tmp_path, clock) for _ in range(2))
+            async with both(*pair):
+                yield pair
         return
     if request.param == "postgres":
         url, name = request.getfixturevalue("postgres_server").url, f"contract-{uuid.uuid4()}"
@@ -40,11 +48,23 @@ async def engines(
         first, second = (archived(tmp_path, clock, file) for file in files)
     else:
         first, second = (deno_kv(tmp_path, clock) for _ in range(2))
+    async with both(first, second):
+        yield first, second
+
+
+@contextlib.asynccontextmanager
+async def both(first: Engine | Archive, second: Engine | Archive) -> AsyncIterator[None]:
     await first.open()
     await second.open()
-    yield first, second
+    yield
     await second.close()
     await first.close()
+
+
+def redis(own: redis_queues.OwnQueue, folder: Path, clock: Clock) -> ArchivedEngine:
+    """Redis as a daemon has it: with an archive, which Redis itself is not."""
+    archive = SqliteArchive(folder / "archive.db", "jobs", clock)
+    return ArchivedEngine(own.engine(clock), archive, clock)
 
 
 def deno_kv(folder: Path, clock: Clock) -> DenoKvEngine:
@@ -94,14 +114,19 @@ def another_archive(archives: tuple[Archive, Archive]) -> Archive:
     return archives[1]
 
 
-@pytest.fixture(params=["deno-kv"])
-async def lives(tmp_path: Path, clock: Clock) -> AsyncIterator[tuple[AgeingEngine, AgeingEngine]]:
+@pytest.fixture(params=["deno-kv", "redis"])
+async def lives(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
+) -> AsyncIterator[tuple[AgeingEngine, AgeingEngine]]:
+    if request.param == "redis":
+        with redis_queues.own(request.getfixturevalue("redis_server")) as own:
+            pair = own.engine(clock), own.engine(clock)
+            async with both(*pair):
+                yield pair
+        return
     first, second = (deno_kv(tmp_path, clock) for _ in range(2))
-    await first.open()
-    await second.open()
-    yield first, second
-    await second.close()
-    await first.close()
+    async with both(first, second):
+        yield first, second
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,14 @@ from hypothesis import strategies as st
 from contracts.engines import DAY_MS, Clock, asking, ending, new
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
-from netscript_workers.engines.deno_kv import DenoKvEngine
+from netscript_workers.engines.archived import ArchivedEngine
+from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
 from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.engines.postgres import PostgresEngine
 from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
+from support import redis_queues
 
 TOPICS = st.sampled_from(["x", "y"])
 PICK = st.integers(0, 30)
@@ -144,9 +145,7 @@ def plain(record: Execution) -> dict[str, object]:
     return fields
 
 
-async def play(verbs: list[tuple[Any, ...]], make: Callable[[Clock], Engine]) -> None:
-    clocks = Clock(), Clock()
-    engine = make(clocks[1])
+async def play(verbs: list[tuple[Any, ...]], clocks: tuple[Clock, Clock], engine: Engine) -> None:
     await engine.open()
     try:
         memory, other = Play(MemoryEngine(clocks[0]), clocks[0]), Play(engine, clocks[1])
@@ -158,18 +157,32 @@ async def play(verbs: list[tuple[Any, ...]], make: Callable[[Clock], Engine]) ->
         await engine.close()
 
 
+ANY_VERBS = st.lists(VERB, min_size=4, max_size=40)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(VERB, min_size=4, max_size=40))
+@given(ANY_VERBS)
 def test_deno_kv_answers_as_memory_does(verbs):
+    clocks = Clock(), Clock()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "queue.db"
-        asyncio.run(play(verbs, lambda clock: DenoKvEngine(path, "jobs", clock)))
+        asyncio.run(play(verbs, clocks, DenoKvEngine(Path(folder) / "queue.db", "jobs", clocks[1])))
+
+
+@pytest.mark.services
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(verbs=ANY_VERBS)
+def test_redis_with_an_archive_answers_as_memory_does(redis_server, verbs):
+    clocks = Clock(), Clock()
+    with tempfile.TemporaryDirectory() as folder, redis_queues.own(redis_server) as own:
+        archive = SqliteArchive(Path(folder) / "archive.db", "jobs", clocks[1])
+        asyncio.run(play(verbs, clocks, ArchivedEngine(own.engine(clocks[1]), archive, clocks[1])))
 
 
 @pytest.mark.services
 @pytest.mark.timeout(180)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(verbs=st.lists(VERB, min_size=4, max_size=40))
+@given(verbs=ANY_VERBS)
 def test_postgres_answers_as_memory_does(postgres_server, verbs):
-    name = f"agree-{uuid.uuid4()}"
-    asyncio.run(play(verbs, lambda clock: PostgresEngine(postgres_server.url, name, clock=clock)))
+    clocks = Clock(), Clock()
+    engine = PostgresEngine(postgres_server.url, f"agree-{uuid.uuid4()}", clock=clocks[1])
+    asyncio.run(play(verbs, clocks, engine))
