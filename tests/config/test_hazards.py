@@ -96,7 +96,6 @@ def test_a_warning_stands_where_its_key_stands(load):
 @pytest.mark.parametrize(
     ("text", "environ", "targets", "code"),
     [
-        ('queue_provider = "postgres"', {}, [], "W101"),
         ("", {"AMQP_URL": "amqp://h"}, [], "W101"),
         ("", {}, [task()], "W103"),
         ('[[tasks]]\nid = "t"\nentrypoint = "t.ts"\n', {}, [], "W103"),
