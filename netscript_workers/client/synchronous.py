@@ -10,10 +10,11 @@ from typing import Any, Final, Self, TypeVar
 from netscript_workers.catalog import Catalog
 from netscript_workers.client.asynchronous import Client
 from netscript_workers.client.requests import Duration, Trigger
-from netscript_workers.domain.execution import Enqueued, Execution, LogLine, Status, TriggeredBy
+from netscript_workers.domain.execution import Enqueued, Execution, LogLine, NewExecution, Status, TriggeredBy
 from netscript_workers.domain.target import Target
 from netscript_workers.errors import UsageError
 from netscript_workers.ports.engine import Engine
+from netscript_workers.ports.transactional import Transactional
 
 _T = TypeVar("_T")
 _END_S: Final = 30.0
@@ -81,7 +82,7 @@ class SyncClient:
         """Do what `Client.targets` does."""
         return self._run(self._client.targets())
 
-    def trigger(
+    def trigger(  # noqa: PLR0913 - as `Client.trigger`
         self,
         id: str,
         payload: Any = None,
@@ -92,8 +93,15 @@ class SyncClient:
         correlation_id: str | None = None,
         traceparent: str | None = None,
         tracestate: str | None = None,
+        connection: Any = None,
     ) -> Enqueued:
-        """Do what `Client.trigger` does."""
+        """Do what `Client.trigger` does; `connection` is one that blocks, and is used in the calling thread."""
+        if connection is not None:
+            trigger = Trigger(
+                id, payload, priority, delay, idempotency_key, correlation_id, traceparent, tracestate
+            )
+            (answer,) = self.trigger_many([trigger], connection=connection)
+            return answer
         return self._run(
             self._client.trigger(
                 id,
@@ -115,13 +123,34 @@ class SyncClient:
         priority: int | None = None,
         delay: Duration = 0,
         correlation_id: str | None = None,
+        connection: Any = None,
     ) -> list[Enqueued]:
-        """Do what `Client.trigger_many` does."""
+        """Do what `Client.trigger_many` does; `connection` as for `trigger`."""
+        if connection is not None:
+            return self._trigger_within(connection, what, payloads, priority, delay, correlation_id)
         return self._run(
             self._client.trigger_many(
                 what, payloads, priority=priority, delay=delay, correlation_id=correlation_id
             )
         )
+
+    def _trigger_within(
+        self,
+        connection: Any,
+        what: str | Iterable[Trigger],
+        payloads: Iterable[Any] | None,
+        priority: int | None,
+        delay: Duration,
+        correlation_id: str | None,
+    ) -> list[Enqueued]:
+        async def prepare() -> tuple[Transactional, list[NewExecution]]:
+            requests = self._client.checked(
+                what, payloads, priority=priority, delay=delay, correlation_id=correlation_id
+            )
+            return self._client.transactional(), requests
+
+        engine, requests = self._run(prepare())
+        return engine.enqueue_within_blocking(connection, requests)
 
     def get(self, execution_id: str) -> Execution:
         """Do what `Client.get` does."""
