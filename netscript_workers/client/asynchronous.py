@@ -126,7 +126,7 @@ class Client:
         (request,) = self._request_maker().make_many([trigger])
         if connection is None:
             return await enqueuer.put(request)
-        (answer,) = await self.transactional().enqueue_within(connection, [request])
+        (answer,) = await self._transactional().enqueue_within(connection, [request])
         return answer
 
     async def trigger_many(
@@ -145,12 +145,14 @@ class Client:
         `EngineError` in the middle leaves the batches before it enqueued. `connection` as for `trigger`. Raises as that does.
         """
         enqueuer = self._opened_enqueuer()
-        requests = self.checked(what, payloads, priority=priority, delay=delay, correlation_id=correlation_id)
+        requests = self._checked(
+            what, payloads, priority=priority, delay=delay, correlation_id=correlation_id
+        )
         if connection is None:
             return await enqueuer.put_many(requests)
-        return await self.transactional().enqueue_within(connection, requests)
+        return await self._transactional().enqueue_within(connection, requests)
 
-    def checked(
+    def _checked(
         self,
         what: str | Iterable[Trigger],
         payloads: Iterable[Any] | None = None,
@@ -159,7 +161,6 @@ class Client:
         delay: Duration = 0,
         correlation_id: str | None = None,
     ) -> list[NewExecution]:
-        """Return what `trigger_many` would enqueue, checked; raises as that does."""
         if isinstance(what, str):
             if payloads is None:
                 raise UsageError(f"trigger_many({what!r}) needs the payloads, one for each run")
@@ -173,8 +174,7 @@ class Client:
                     raise UsageError(f"trigger_many takes an id and payloads, or Triggers, not {one!r}")
         return self._request_maker().make_many(triggers)
 
-    def transactional(self) -> Transactional:
-        """Return what enqueues within the caller's transactions; raises `UsageError` where the queue is not in PostgreSQL."""
+    def _transactional(self) -> Transactional:
         engine = self._opened()
         if not isinstance(engine, Transactional):
             raise UsageError(

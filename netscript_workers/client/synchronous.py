@@ -1,6 +1,7 @@
 """The client of a program without an event loop."""
 
 import asyncio
+import inspect
 import os
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
@@ -10,11 +11,10 @@ from typing import Any, Final, Self, TypeVar
 from netscript_workers.catalog import Catalog
 from netscript_workers.client.asynchronous import Client
 from netscript_workers.client.requests import Duration, Trigger
-from netscript_workers.domain.execution import Enqueued, Execution, LogLine, NewExecution, Status, TriggeredBy
+from netscript_workers.domain.execution import Enqueued, Execution, LogLine, Status, TriggeredBy
 from netscript_workers.domain.target import Target
 from netscript_workers.errors import UsageError
 from netscript_workers.ports.engine import Engine
-from netscript_workers.ports.transactional import Transactional
 
 _T = TypeVar("_T")
 _END_S: Final = 30.0
@@ -95,13 +95,8 @@ class SyncClient:
         tracestate: str | None = None,
         connection: Any = None,
     ) -> Enqueued:
-        """Do what `Client.trigger` does; `connection` is one that blocks, and is used in the calling thread."""
-        if connection is not None:
-            trigger = Trigger(
-                id, payload, priority, delay, idempotency_key, correlation_id, traceparent, tracestate
-            )
-            (answer,) = self.trigger_many([trigger], connection=connection)
-            return answer
+        """Do what `Client.trigger` does; `connection` is one that blocks: it is used while this call waits."""
+        _refuse_async(connection)
         return self._run(
             self._client.trigger(
                 id,
@@ -112,6 +107,7 @@ class SyncClient:
                 correlation_id=correlation_id,
                 traceparent=traceparent,
                 tracestate=tracestate,
+                connection=connection,
             )
         )
 
@@ -126,31 +122,17 @@ class SyncClient:
         connection: Any = None,
     ) -> list[Enqueued]:
         """Do what `Client.trigger_many` does; `connection` as for `trigger`."""
-        if connection is not None:
-            return self._trigger_within(connection, what, payloads, priority, delay, correlation_id)
+        _refuse_async(connection)
         return self._run(
             self._client.trigger_many(
-                what, payloads, priority=priority, delay=delay, correlation_id=correlation_id
+                what,
+                payloads,
+                priority=priority,
+                delay=delay,
+                correlation_id=correlation_id,
+                connection=connection,
             )
         )
-
-    def _trigger_within(
-        self,
-        connection: Any,
-        what: str | Iterable[Trigger],
-        payloads: Iterable[Any] | None,
-        priority: int | None,
-        delay: Duration,
-        correlation_id: str | None,
-    ) -> list[Enqueued]:
-        async def prepare() -> tuple[Transactional, list[NewExecution]]:
-            requests = self._client.checked(
-                what, payloads, priority=priority, delay=delay, correlation_id=correlation_id
-            )
-            return self._client.transactional(), requests
-
-        engine, requests = self._run(prepare())
-        return engine.enqueue_within_blocking(connection, requests)
 
     def get(self, execution_id: str) -> Execution:
         """Do what `Client.get` does."""
@@ -216,3 +198,10 @@ class SyncClient:
         if loop is not None and thread is not None:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(_END_S)
+
+
+def _refuse_async(connection: Any) -> None:
+    if inspect.iscoroutinefunction(getattr(connection, "execute", None)):
+        raise UsageError(
+            f"SyncClient takes a connection that blocks, not a {type(connection).__qualname__}: use Client with that one"
+        )

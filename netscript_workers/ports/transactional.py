@@ -15,9 +15,8 @@ class Transactional(Protocol):
     """
 
     async def enqueue_within(self, connection: Any, requests: Sequence[NewExecution]) -> list[Enqueued]:
-        """Enqueue through `connection`; raises `UsageError` for one of a kind it does not know."""
-        ...
+        """Enqueue through `connection`, one that blocks on a thread of its own.
 
-    def enqueue_within_blocking(self, connection: Any, requests: Sequence[NewExecution]) -> list[Enqueued]:
-        """Do the same through a connection that blocks, in the calling thread."""
+        Raises `UsageError` for a kind that it does not know, and for a connection that is in no transaction.
+        """
         ...

@@ -29,26 +29,13 @@ class PostgresTransactional(Base):
             batch = requests[start : start + _BATCH]
             if library == "asyncpg":
                 rows = await self._through_asyncpg(connection, batch)
-            elif not _is_async(connection):
+            elif not inspect.iscoroutinefunction(getattr(connection, "execute", None)):
                 rows = await asyncio.to_thread(self._block, library, connection, batch)
             elif library == "psycopg":
                 rows = await self._through_psycopg(connection, batch)
             else:
                 rows = (await connection.execute(*self._for_sqlalchemy(batch))).all()
             answers += enqueuing.answers(batch, rows)
-        return answers
-
-    def enqueue_within_blocking(self, connection: Any, requests: Sequence[NewExecution]) -> list[Enqueued]:
-        """See `ports.transactional.Transactional`."""
-        library = _library_of(connection)
-        if library == "asyncpg" or _is_async(connection):
-            raise UsageError(
-                f"SyncClient takes a connection that blocks, not a {_named(connection)}: use Client with that one"
-            )
-        answers: list[Enqueued] = []
-        for start in range(0, len(requests), _BATCH):
-            batch = requests[start : start + _BATCH]
-            answers += enqueuing.answers(batch, self._block(library, connection, batch))
         return answers
 
     def _block(self, library: str, connection: Any, batch: Sequence[NewExecution]) -> Any:
@@ -107,11 +94,6 @@ def _library_of(connection: Any) -> str:
         f"connection= takes a connection of asyncpg, psycopg (3) or SQLAlchemy, or a SQLAlchemy session, "
         f"not a {_named(connection)}"
     )
-
-
-def _is_async(connection: Any) -> bool:
-    kind: type[Any] = type(connection)
-    return inspect.iscoroutinefunction(getattr(kind, "execute", None))
 
 
 def _named(connection: Any) -> str:

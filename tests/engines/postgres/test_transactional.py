@@ -179,6 +179,19 @@ async def test_a_connection_outside_a_transaction_is_refused(postgres_server, cl
             await client.trigger("note", connection=other)
 
 
+def test_the_sync_twin_refuses_a_connection_of_another_loop(postgres_server, tmp_path):
+    async def ask() -> None:
+        connection = await asyncpg.connect(postgres_server.url)
+        try:
+            with SyncClient(engine=MemoryEngine(), catalog=CATALOG) as client:
+                client.trigger("note", connection=connection)
+        finally:
+            await connection.close()
+
+    with pytest.raises(UsageError, match="a connection that blocks"):
+        asyncio.run(ask())
+
+
 async def test_something_that_is_no_connection_is_refused(client):
     with pytest.raises(UsageError, match=r"not a builtins\.object"):
         await client.trigger("note", connection=object())
