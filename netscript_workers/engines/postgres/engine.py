@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from netscript_workers.engines.postgres.admin import PostgresAdmin
+from netscript_workers.engines.postgres.callers import PostgresTransactional
 from netscript_workers.engines.postgres.history import PostgresHistory
 from netscript_workers.engines.postgres.opening import number_of
 from netscript_workers.engines.postgres.queue import PostgresQueue
 
 
-class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory):
-    """Fulfils `ports.engine.Engine`. Any number of processes on any hosts may share the database.
+class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTransactional):
+    """Fulfils `ports.engine.Engine`, and enqueues within its callers' transactions.
+
+    Any number of processes on any hosts may share the database.
 
     Owns up to `connection.SIZE` connections and one that listens between `open` and `close`. `shown` names the server in
     messages (the masked URL). `migrate` false: `open` raises `EngineFormatError` instead of changing the tables.

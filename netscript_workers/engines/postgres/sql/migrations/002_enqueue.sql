@@ -62,7 +62,7 @@ BEGIN
       payload, place
     )
     WHERE (v_held IS NULL OR coalesce(v_held[g.place] = g.id, true))
-      AND NOT EXISTS (SELECT FROM netscript.finished AS f WHERE f.id = g.id AND f.queue = p_queue)
+      AND NOT EXISTS (SELECT FROM netscript.finished AS f WHERE f.id = g.id AND f.queue + 0 = p_queue)
     ON CONFLICT DO NOTHING
     RETURNING e.id
   )

@@ -237,7 +237,7 @@ BEGIN
   UPDATE netscript.execution SET status = 'queued', due_at = NULL
   WHERE ctid = ANY (ARRAY(
     SELECT e.ctid FROM netscript.execution AS e
-    WHERE e.id = ANY (p_ids) AND e.queue = p_queue AND e.status = 'pending' AND e.due_at <= v_now
+    WHERE e.id = ANY (p_ids) AND e.queue + 0 = p_queue AND e.due_at + 0 <= v_now AND e.lease_until IS NULL
     FOR UPDATE SKIP LOCKED
   ));
   RETURN QUERY SELECT * FROM netscript.take(
@@ -264,7 +264,7 @@ BEGIN
             FROM unnest(p_targets, p_limits) AS l (target, most)
             WHERE l.target = ANY (v_locked)
           ) AS r ON r.target = e.target
-          WHERE e.id = ANY (p_ids) AND e.queue = p_queue AND e.status = 'queued'
+          WHERE e.id = ANY (p_ids) AND e.queue + 0 = p_queue AND e.due_at IS NULL AND e.lease_until IS NULL
             AND (r.target IS NOT NULL OR NOT e.target = ANY (p_targets))
             AND NOT EXISTS (SELECT FROM netscript.pause AS p WHERE p.queue = p_queue AND p.topic = e.topic)
         ) AS m

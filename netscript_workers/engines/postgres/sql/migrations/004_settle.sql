@@ -1,3 +1,6 @@
+-- A row looked for by its id is told apart by `queue + 0`, and a running one by its lease: no index serves such conditions, so that
+-- a plan made while the tables were empty can only look ids up, one by one.
+
 -- Put lines ([[id, time, stream, level, line], …]) behind those of executions, and keep the last ones only.
 CREATE FUNCTION netscript.add_lines(p_queue integer, p_lines json, p_ids text[], p_keep integer) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog SET jit = off
@@ -9,9 +12,9 @@ DECLARE
 BEGIN
   SELECT array_agg(k.id), array_agg(k.seq) INTO v_names, v_seqs
   FROM (
-    SELECT e.id, e.seq FROM netscript.execution AS e WHERE e.id = ANY (p_ids) AND e.queue = p_queue
+    SELECT e.id, e.seq FROM netscript.execution AS e WHERE e.id = ANY (p_ids) AND e.queue + 0 = p_queue
     UNION ALL
-    SELECT f.id, f.seq FROM netscript.finished AS f WHERE f.id = ANY (p_ids) AND f.queue = p_queue
+    SELECT f.id, f.seq FROM netscript.finished AS f WHERE f.id = ANY (p_ids) AND f.queue + 0 = p_queue
   ) AS k;
   INSERT INTO netscript.line (execution, position, time, stream, level, line)
   SELECT
@@ -37,7 +40,7 @@ LANGUAGE sql SET search_path = pg_catalog SET enable_seqscan = off
 AS $$
   WITH gone AS (
     DELETE FROM netscript.execution AS e
-    WHERE e.id = ANY (p_ids) AND e.queue = p_queue AND e.status IN ('pending', 'queued')
+    WHERE e.id = ANY (p_ids) AND e.queue + 0 = p_queue AND e.lease_until IS NULL
     RETURNING e.*
   )
   INSERT INTO netscript.finished (
@@ -60,8 +63,8 @@ AS $$
 BEGIN
   RETURN ARRAY(
     SELECT s.id FROM unnest(p_ids, p_marks) AS s (id, mark)
-    WHERE EXISTS (SELECT FROM netscript.finished AS f WHERE f.id = s.id AND f.queue = p_queue AND f.token = s.mark)
-      OR EXISTS (SELECT FROM netscript.execution AS e WHERE e.id = s.id AND e.queue = p_queue AND e.mark = s.mark)
+    WHERE EXISTS (SELECT FROM netscript.finished AS f WHERE f.id = s.id AND f.queue + 0 = p_queue AND f.token = s.mark)
+      OR EXISTS (SELECT FROM netscript.execution AS e WHERE e.id = s.id AND e.queue + 0 = p_queue AND e.mark = s.mark)
   );
 END $$;
 
@@ -101,7 +104,7 @@ BEGIN
       id, token, mark, status, attempt, max_attempts, started_at, completed_at, keep, archive, error, result, exit_code,
       peak_memory, cpu_ms
     )
-    WHERE e.id = s.id AND e.queue = p_queue AND e.token = s.token AND e.status = 'running'
+    WHERE e.id = s.id AND e.queue + 0 = p_queue AND e.token = s.token AND e.lease_until IS NOT NULL
       AND s.status <> 'pending' AND s.status <> 'queued'
     RETURNING
       e.seq, s.mark, e.triggered_at, coalesce(s.started_at, e.started_at) AS started_at,
@@ -131,7 +134,7 @@ BEGIN
       FROM unnest(
         p_ids, p_tokens, p_marks, p_statuses, p_attempts, p_max_attempts, p_delays, p_errors, p_results, p_exits
       ) AS s (id, token, mark, status, attempt, max_attempts, delay, error, result, exit_code)
-      WHERE e.id = s.id AND e.queue = p_queue AND e.token = s.token AND e.status = 'running'
+      WHERE e.id = s.id AND e.queue + 0 = p_queue AND e.token = s.token AND e.lease_until IS NOT NULL
         AND (s.status = 'pending' OR s.status = 'queued')
       RETURNING e.id, e.cancel_asked
     )
@@ -146,8 +149,8 @@ BEGIN
     )
     SELECT
       coalesce(
-        (SELECT f.seq FROM netscript.finished AS f WHERE f.id = r.row ->> 0 AND f.queue = p_queue),
-        (SELECT e.seq FROM netscript.execution AS e WHERE e.id = r.row ->> 0 AND e.queue = p_queue)
+        (SELECT f.seq FROM netscript.finished AS f WHERE f.id = r.row ->> 0 AND f.queue + 0 = p_queue),
+        (SELECT e.seq FROM netscript.execution AS e WHERE e.id = r.row ->> 0 AND e.queue + 0 = p_queue)
       ),
       (r.row ->> 1)::integer, r.row ->> 2, (r.row ->> 3)::bigint, (r.row ->> 4)::bigint, r.row ->> 5, r.row ->> 6,
       (r.row ->> 7)::bigint, (r.row ->> 8)::bigint, (r.row ->> 9)::bigint
@@ -163,7 +166,7 @@ BEGIN
   IF v_halted IS NOT NULL THEN
     -- Runs that somebody asked to cancel do not go back into the queue. Their mark stays, for a repeated settlement.
     PERFORM netscript.end_waiting(p_queue, ARRAY[e.id], e.mark, v_now, p_cancelled_keep, p_cancelled_archive)
-    FROM netscript.execution AS e WHERE e.id = ANY (v_halted) AND e.queue = p_queue;
+    FROM netscript.execution AS e WHERE e.id = ANY (v_halted) AND e.queue + 0 = p_queue;
   END IF;
   -- Whoever waits for an end holds this lock, shared: where it is free nobody does, and no listener need be woken.
   IF NOT pg_try_advisory_xact_lock(hashtextextended(concat_ws(':', 'netscript ends', p_queue), 0)) THEN

@@ -11,7 +11,7 @@ BEGIN
   WHERE ctid = ANY (ARRAY(
     SELECT e.ctid
     FROM unnest(p_ids, p_tokens) AS c (id, token)
-    JOIN netscript.execution AS e ON e.id = c.id AND e.queue = p_queue AND e.token = c.token AND e.status = 'running'
+    JOIN netscript.execution AS e ON e.id = c.id AND e.queue + 0 = p_queue AND e.token = c.token AND e.lease_until IS NOT NULL
     FOR UPDATE OF e SKIP LOCKED
   ));
   RETURN ARRAY(
@@ -19,7 +19,7 @@ BEGIN
     FROM unnest(p_ids, p_tokens) WITH ORDINALITY AS c (id, token, place)
     WHERE NOT EXISTS (
       SELECT FROM netscript.execution AS e
-      WHERE e.id = c.id AND e.queue = p_queue AND e.token = c.token AND e.status = 'running'
+      WHERE e.id = c.id AND e.queue + 0 = p_queue AND e.token = c.token AND e.lease_until IS NOT NULL
     )
   );
 END $$;
@@ -86,7 +86,7 @@ BEGIN
   WITH told AS (
     UPDATE netscript.execution AS e SET progress = coalesce(c.progress, e.progress)
     FROM unnest(p_ids, p_tokens, p_progress) AS c (id, token, progress)
-    WHERE e.id = c.id AND e.queue = p_queue AND e.token = c.token AND e.status = 'running'
+    WHERE e.id = c.id AND e.queue + 0 = p_queue AND e.token = c.token AND e.lease_until IS NOT NULL
     RETURNING e.id
   )
   SELECT coalesce(array_agg(id), '{}') INTO v_live FROM told;
@@ -96,7 +96,7 @@ BEGIN
       SELECT json_agg(l.line ORDER BY l.place) AS lines
       FROM json_array_elements(p_lines) WITH ORDINALITY AS l (line, place)
       JOIN netscript.execution AS e
-        ON e.id = l.line ->> 0 AND e.queue = p_queue AND e.token = (l.line ->> 5)::bigint AND e.status = 'running'
+        ON e.id = l.line ->> 0 AND e.queue + 0 = p_queue AND e.token = (l.line ->> 5)::bigint AND e.lease_until IS NOT NULL
     ) AS k
     WHERE k.lines IS NOT NULL;
   END IF;

@@ -13,7 +13,7 @@ BEGIN
   SELECT array_agg(l.id), array_agg(l.status) INTO v_names, v_statuses
   FROM (
     SELECT e.id, e.status FROM netscript.execution AS e
-    WHERE e.id = ANY (p_ids) AND e.queue = p_queue
+    WHERE e.id = ANY (p_ids) AND e.queue + 0 = p_queue
     ORDER BY e.id
     FOR UPDATE
   ) AS l;
@@ -21,9 +21,9 @@ BEGIN
   SELECT l.id, l.status FROM unnest(v_names, v_statuses) AS l (id, status)
   UNION ALL
   SELECT f.id, f.status FROM netscript.finished AS f
-  WHERE f.id = ANY (p_ids) AND f.queue = p_queue AND NOT coalesce(f.id = ANY (v_names), false);
+  WHERE f.id = ANY (p_ids) AND f.queue + 0 = p_queue AND NOT coalesce(f.id = ANY (v_names), false);
   UPDATE netscript.execution AS e SET cancel_asked = true
-  WHERE e.id = ANY (v_names) AND e.queue = p_queue AND e.status = 'running' AND NOT e.cancel_asked;
+  WHERE e.id = ANY (v_names) AND e.queue + 0 = p_queue AND e.lease_until IS NOT NULL AND NOT e.cancel_asked;
   PERFORM netscript.end_waiting(p_queue, v_names, p_mark, v_now, p_keep, p_archive);
   PERFORM pg_notify(format('netscript_%s_cancel', p_queue), '');
   PERFORM pg_notify(format('netscript_%s_end', p_queue), '');
@@ -36,7 +36,7 @@ AS $$
 BEGIN
   RETURN QUERY
   WITH gone AS (
-    DELETE FROM netscript.finished AS f WHERE f.id = ANY (p_ids) AND f.queue = p_queue RETURNING f.*
+    DELETE FROM netscript.finished AS f WHERE f.id = ANY (p_ids) AND f.queue + 0 = p_queue RETURNING f.*
   ),
   kept AS ( -- the row of a success told of its attempt; now a row of its own does
     INSERT INTO netscript.attempt (execution, attempt, worker_id, started_at, completed_at, exit_code, peak_memory, cpu_ms)
@@ -65,7 +65,7 @@ DECLARE
   v_seqs bigint[];
 BEGIN
   WITH gone AS (
-    DELETE FROM netscript.finished AS f WHERE f.id = ANY (p_ids) AND f.queue = p_queue RETURNING f.seq
+    DELETE FROM netscript.finished AS f WHERE f.id = ANY (p_ids) AND f.queue + 0 = p_queue RETURNING f.seq
   )
   SELECT coalesce(array_agg(seq), '{}') INTO v_seqs FROM gone;
   DELETE FROM netscript.attempt WHERE execution = ANY (v_seqs);

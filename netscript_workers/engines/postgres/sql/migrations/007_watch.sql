@@ -33,6 +33,6 @@ BEGIN
   RETURN QUERY
   SELECT e.id
   FROM unnest(p_ids, p_tokens) AS c (id, token)
-  JOIN netscript.execution AS e ON e.id = c.id AND e.queue = p_queue AND e.token = c.token AND e.status = 'running'
+  JOIN netscript.execution AS e ON e.id = c.id AND e.queue + 0 = p_queue AND e.token = c.token AND e.lease_until IS NOT NULL
   WHERE e.cancel_asked;
 END $$;
