@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -22,6 +23,8 @@ _READY_BOUND_S: Final = 60.0
 _END_BOUND_S: Final = 20.0
 _LOOK_EVERY_S: Final = 0.05
 _LOG_TAIL: Final = 2_000
+_URL_VARIABLE: Final = "BENCH_SERVER_URL"
+_URL_KEYS: Final = {"redis": "redis_url", "postgres": "database_url", "amqp": "amqp_url"}
 _OVERRIDES: Final = (
     "WORKERS_",
     "WORKER_",
@@ -64,12 +67,45 @@ def spin(ctx):
 
 
 @dataclass(frozen=True)
+class BenchStore:
+    """Where the measured queues lie: the provider's name and, for a server, its URL and the key that names it."""
+
+    provider: str = "deno-kv"
+    key: str = ""
+    url: str = ""
+
+    @classmethod
+    def chosen(cls, provider: str | None) -> "BenchStore":
+        """Take what the usual settings say of `provider` (None: the embedded queue); raises `ConfigError`."""
+        if provider is None:
+            return cls()
+        from netscript_workers import config
+        from netscript_workers.cli.session import settings_of
+
+        settings = settings_of(options.load_options(None, provider=provider))
+        resolved = config.resolve_provider(settings).provider
+        key = _URL_KEYS.get(resolved.value, "")
+        url = getattr(settings.connections, key) if key else None
+        return cls(resolved.value, key, "" if url is None else url.reveal())
+
+    def lines(self, queue_name: str) -> str:
+        """Return what a config says of it. The URL stays in the environment: it may hold a password."""
+        text = f'queue_provider = "{self.provider}"\nqueue_name = "{queue_name}"\n'
+        if self.url:
+            os.environ[_URL_VARIABLE] = self.url
+            text += f'[connections]\n{self.key} = "env:{_URL_VARIABLE}"\n'
+        return text
+
+
+@dataclass(frozen=True)
 class BenchProject:
-    """One project: its directory, its config file, and how it runs."""
+    """One project: its directory, its config file, how it runs and where its queue lies."""
 
     directory: Path
     mode: str
     slots: int
+    store: BenchStore
+    queue_name: str
 
     @property
     def config(self) -> Path:
@@ -87,30 +123,49 @@ class BenchProject:
         jobs = self.directory / "workers" / "jobs"
         jobs.mkdir(parents=True)
         (jobs / "measured.py").write_text(JOBS)
-        self.config.write_text(f'concurrency = {self.slots}\nruntime = "{self.mode}"\n')
+        text = f'concurrency = {self.slots}\nruntime = "{self.mode}"\n{self.store.lines(self.queue_name)}'
+        self.config.write_text(text)
 
 
 class BenchGround:
     """The temporary directory that all projects of one `workers bench` lie in."""
 
-    def __init__(self, root: Path) -> None:
-        """Lay projects out under `root`, which the maker owns."""
+    def __init__(self, root: Path, store: BenchStore) -> None:
+        """Lay projects out under `root`, which the maker owns, with queues of their own in `store`."""
         self._root = root
-        self._made = 0
+        self._store = store
+        self._made: list[BenchProject] = []
+        self._name = f"bench-{secrets.token_hex(4)}"
 
     def project(self, mode: str, slots: int) -> BenchProject:
         """Make a project with an empty queue."""
-        self._made += 1
-        made = BenchProject(self._root / f"project-{self._made}", mode, slots)
+        number = len(self._made) + 1
+        directory = self._root / f"project-{number}"
+        made = BenchProject(directory, mode, slots, self._store, f"{self._name}-{number}")
         made.write()
+        self._made.append(made)
         return made
+
+    async def erase(self) -> None:
+        """Delete the queues from a server; those in files go with their directory."""
+        from netscript_workers import wiring
+
+        for made in self._made if self._store.url else ():
+            await wiring.erase_queue(made.settings())
 
 
 @contextlib.contextmanager
-def ground(parent: Path | None) -> Generator[BenchGround]:
-    """Make a temporary directory (under `parent`, else where the system keeps such) and remove it with everything in it."""
+def ground(parent: Path | None, store: BenchStore | None = None) -> Generator[BenchGround]:
+    """Make a temporary directory (under `parent`, else where the system keeps such) and remove it with everything in it.
+
+    The queues that were made in `store` (None: files in that directory) are deleted too.
+    """
     with TemporaryDirectory(prefix="workers-bench-", dir=parent, ignore_cleanup_errors=True) as root:
-        yield BenchGround(Path(root))
+        made = BenchGround(Path(root), store or BenchStore())
+        try:
+            yield made
+        finally:
+            asyncio.run(made.erase())
 
 
 def forget_overrides() -> None:

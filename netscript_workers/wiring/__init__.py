@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from netscript_workers.wiring.daemon import build_daemon
-    from netscript_workers.wiring.engine import engine_for, open_engine
+    from netscript_workers.wiring.engine import engine_for, erase_queue, open_engine
     from netscript_workers.wiring.once import run_once
     from netscript_workers.wiring.project import Project, load_project, scan_catalog
     from netscript_workers.wiring.worker import assemble_worker, runners_for
@@ -17,6 +17,7 @@ __all__ = [
     "assemble_worker",
     "build_daemon",
     "engine_for",
+    "erase_queue",
     "load_project",
     "open_engine",
     "run_once",
@@ -29,6 +30,7 @@ _HOMES: Final = {
     "assemble_worker": "worker",
     "build_daemon": "daemon",
     "engine_for": "engine",
+    "erase_queue": "engine",
     "load_project": "project",
     "open_engine": "engine",
     "run_once": "once",
