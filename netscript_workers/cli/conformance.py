@@ -181,14 +181,15 @@ async def _clear(stage: "Stage", engine: "Engine", queue_name: str) -> None:
     """Leave the server as it was found, or say what is left on it."""
     import asyncio
 
-    from netscript_workers.ports.engine import Erasing
+    from netscript_workers.ports.erasable import Erasable
 
     left: Any
     try:
         async with asyncio.timeout(_CLEAR_BOUND_S):
             left = await stage.clear()
-            if isinstance(engine, Erasing):  # what has no entries left, but a name
+            if isinstance(engine, Erasable):
                 await engine.erase()
+                left = 0
     except (TimeoutError, EngineError) as error:
         left = str(error) or f"not over within {_CLEAR_BOUND_S:.0f} s"
     if left:

@@ -1,6 +1,6 @@
 """An engine: one store that serves the queue, the operator and the history."""
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from netscript_workers.ports.history import History
 from netscript_workers.ports.queue import Queue
@@ -16,13 +16,4 @@ class Engine(Queue, QueueAdmin, History, Protocol):
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection, file and thread. Idempotent."""
-        ...
-
-
-@runtime_checkable
-class Erasing(Protocol):
-    """An engine that keeps something in its store for the queue's name itself, beside what was enqueued under it."""
-
-    async def erase(self) -> None:
-        """Remove that: for a throw-away name that nobody else uses. Executions still there are not touched; idempotent."""
         ...

@@ -94,8 +94,8 @@ async def test_nothing_is_left_of_the_queue(tmp_path):
     assert await stage.clear() == 0
     assert await engine.find(HistoryQuery(limit=None)) == []
     await engine.erase()
-    names = await engine._connections.read("SELECT count(*) FROM netscript_queue", {})
-    assert names == 0
+    for table in ("queue", "execution", "archive", "attempt", "line", "pause", "worker"):
+        assert await engine._connections.read(f"SELECT count(*) FROM netscript_{table}", {}) == 0
     await engine.close()
 
 

@@ -3,7 +3,7 @@
 from netscript_workers.engines.archived.admin import ArchivedAdmin
 from netscript_workers.engines.archived.history import ArchivedHistory
 from netscript_workers.engines.archived.queue import ArchivedQueue
-from netscript_workers.ports.engine import Erasing
+from netscript_workers.ports.erasable import Erasable
 
 
 class ArchivedEngine(ArchivedQueue, ArchivedAdmin, ArchivedHistory):
@@ -23,9 +23,10 @@ class ArchivedEngine(ArchivedQueue, ArchivedAdmin, ArchivedHistory):
             raise
 
     async def erase(self) -> None:
-        """See `ports.engine.Erasing`; for the live engine, where it is such a one."""
-        if isinstance(self._live, Erasing):
-            await self._live.erase()
+        """See `ports.erasable.Erasable`."""
+        for store in (self._live, self._archive):
+            if isinstance(store, Erasable):
+                await store.erase()
 
     async def close(self) -> None:
         """Let go of both. Idempotent."""

@@ -12,7 +12,6 @@ from netscript_workers.engines.deno_kv.history import DenoKvHistory
 from netscript_workers.engines.deno_kv.queue import DenoKvQueue
 from netscript_workers.engines.deno_kv.schema import prepare
 from netscript_workers.engines.deno_kv.times import wall_ms as host_wall_ms
-from netscript_workers.engines.deno_kv.transaction import Transaction
 
 
 class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
@@ -49,15 +48,6 @@ class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
             raise
         self._arrivals.allow()
         self._opened = True
-
-    async def erase(self) -> None:
-        """See `ports.engine.Erasing`."""
-
-        def erase(tx: Transaction) -> None:
-            for verb in ("erase_pauses", "erase_workers", "erase_name"):
-                tx.run(self._sql[verb], self._with())
-
-        await self._connections.write(erase)
 
     async def close(self) -> None:
         """Finish what is queued and let go of everything. Idempotent."""

@@ -1,6 +1,7 @@
 """The redis engine: the three ports over one Redis or Valkey server, or a cluster of them."""
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from netscript_workers.engines.redis.history import RedisHistory
 from netscript_workers.engines.redis.queue import RedisQueue
 from netscript_workers.errors import EngineError, EngineFormatError, EngineUnavailableError
 
+_GLOB: Final = re.compile(r"[\\*?\[\]^-]")
 OLDEST: Final = 7
 """The first version whose scripts can say that they may run with full memory."""
 
@@ -67,6 +69,20 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
             log.warning("what a claim without an answer claimed runs again when its lease ends: %s", error)
         await self._bells.close()
         await self._server.close()
+
+    async def erase(self) -> None:
+        """Delete this queue with all that it holds: a look at every key of the server, a stretch at a time."""
+        await self._server.call(
+            "EXISTS", f"{self._root}:seq"
+        )  # in a cluster: to the node that holds the queue
+        pattern = _GLOB.sub(r"\\\g<0>", self._root) + ":*"
+        cursor = b"0"
+        while True:
+            cursor, keys = await self._server.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1_000)
+            if keys:
+                await self._server.call("UNLINK", *keys)
+            if cursor == b"0":
+                return
 
     async def _look(self) -> tuple[int, str]:
         """Return the server's major version and what it does when its memory is full, empty where it may not be asked."""

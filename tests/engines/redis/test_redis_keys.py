@@ -98,3 +98,17 @@ async def test_two_queue_names_on_one_server_never_see_each_other(engine, own, r
         assert await other.wait_for_end(["nobody"], min(1, BOUND_MS)) == []
     finally:
         await other.close()
+
+
+async def test_an_erased_queue_leaves_no_key_and_others_alone(engine, own, redis_server):
+    other = RedisEngine(redis_server.url, own.name + "-[x]*")
+    await other.open()
+    await put(engine, *(new() for _ in range(5)))
+    await claim(engine)
+    await put(other)
+    await engine.erase()
+    assert own.there() == []
+    assert len(await claim(other)) == 1
+    await other.erase()
+    assert await other.find(HistoryQuery()) == []
+    await other.close()

@@ -1,1 +1,0 @@
-DELETE FROM netscript_pause WHERE queue = :queue

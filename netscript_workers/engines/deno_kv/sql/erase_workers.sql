@@ -1,1 +1,0 @@
-DELETE FROM netscript_worker WHERE queue = :queue
