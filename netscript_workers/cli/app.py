@@ -35,6 +35,7 @@ def build() -> typer.Typer:
     """Make the application with every command registered."""
     from netscript_workers.cli import (
         bench,
+        conformance,
         daemon,
         dead,
         doctor,
@@ -75,6 +76,7 @@ def build() -> typer.Typer:
         validate,
         schema,
         doctor,
+        conformance,
         bench,
     ):
         noun.register(app)

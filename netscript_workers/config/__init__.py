@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from netscript_workers.config.archiving import ArchivePlace, ResolvedArchive, resolve_archive
     from netscript_workers.config.available import REFUSED_BY_DAEMON, unavailable
     from netscript_workers.config.capacity import pool_for
     from netscript_workers.config.choices import LogFormat, LogLevel, Provider, SandboxPolicy, ScalingMode
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CODES",
     "REFUSED_BY_DAEMON",
+    "ArchivePlace",
     "LoadOptions",
     "Loaded",
     "LogFormat",
@@ -31,6 +33,7 @@ __all__ = [
     "OriginKind",
     "Plan",
     "Provider",
+    "ResolvedArchive",
     "ResolvedProvider",
     "SandboxPolicy",
     "ScalingMode",
@@ -43,12 +46,14 @@ __all__ = [
     "load",
     "make_plan",
     "pool_for",
+    "resolve_archive",
     "resolve_provider",
     "resolve_records",
     "unavailable",
 ]
 
 _HOMES: Final = {
+    "ArchivePlace": "archiving",
     "CODES": "codes",
     "LoadOptions": "options",
     "Loaded": "options",
@@ -59,6 +64,7 @@ _HOMES: Final = {
     "Plan": "plan",
     "Provider": "choices",
     "REFUSED_BY_DAEMON": "available",
+    "ResolvedArchive": "archiving",
     "ResolvedProvider": "provider",
     "SandboxPolicy": "choices",
     "ScalingMode": "choices",
@@ -71,6 +77,7 @@ _HOMES: Final = {
     "load": "loading",
     "make_plan": "plan",
     "pool_for": "capacity",
+    "resolve_archive": "archiving",
     "resolve_provider": "provider",
     "resolve_records": "provider",
     "unavailable": "available",

@@ -56,8 +56,6 @@ WARNINGS: Final[Mapping[str, str]] = {
 }
 
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
-    "W101": "a queue provider that this version cannot use",
-    "W102": "an archive in PostgreSQL",
     "W103": "tasks",
     "W104": "permissions of jobs",
     "W105": "limits of jobs",

@@ -167,7 +167,9 @@ class TaskTable(TargetTable):
     )
     cwd: Text | None = Field(default=None, description="working directory")
     import_map_url: Text | None = Field(default=None, description="import map of a deno program")
-    persist: Flag | None = Field(default=None, description="false: leave no record once finished")
+    persist: Flag | None = Field(
+        default=None, description="false: keep the record for kv_days only, never archive it"
+    )
     metadata: TaskMetadata | None = Field(
         default=None,
         description="anything; pythonConfig, dotnetConfig and shellConfig are read by the runtime",

@@ -12,14 +12,17 @@ import msgspec
 
 from netscript_workers.domain.execution import Execution, LogLine
 from netscript_workers.domain.settlement import AttemptRecord
+from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.history import HistoryQuery
+from netscript_workers.ports.queue_admin import DeadFilter
 
 
 class Archived(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of one finished execution.
 
-    `lines` are kept log lines with their positions, in order. `archive_at` and `delete_at` (ms since 1970) are the ends of its
-    live age and of its age in the archive; equal when it is not to be archived at all.
+    `attempts` are what `History.attempts` says of it, the one that succeeded included; `lines` are kept log lines with their
+    positions, in order. `archive_at` and `delete_at` (ms since 1970) are the ends of its live age and of its age in the
+    archive; equal when it is not to be archived at all.
     """
 
     execution: Execution
@@ -33,16 +36,26 @@ class Ageing(Protocol):
     """What an engine gives to an archive outside its own store. Every method may raise `EngineError`."""
 
     async def aged(self, limit: int) -> list[Archived]:
-        """Return up to `limit` finished records past their live age, oldest first; nothing is changed."""
+        """Return up to `limit` finished records past their live age, oldest first; nothing is changed.
+
+        Records that rest in an archive of the engine's own (it was used before another one was set) are past it too.
+        """
         ...
 
     async def drop_aged(self, records: Sequence[Archived]) -> int:
-        """Remove `records` with all that belongs to them, save those run again since (another token); returns how many."""
+        """Remove `records` with all that belongs to them and return how many.
+
+        Left alone are those run again since (another token) and those restored since (another `archive_at`).
+        """
         ...
 
     async def restore(self, records: Sequence[Archived]) -> None:
         """Put finished records back as live ones, as they were; one that lives already is left alone."""
         ...
+
+
+class AgeingEngine(Engine, Ageing, Protocol):
+    """An engine whose finished records may rest elsewhere."""
 
 
 class Archive(Protocol):
@@ -74,6 +87,14 @@ class Archive(Protocol):
 
     async def find(self, query: HistoryQuery) -> list[Execution]:
         """See `History.find`."""
+        ...
+
+    async def find_dead(self, which: DeadFilter, limit: int | None) -> list[Execution]:
+        """Return the dead letters among the records, the latest failure first; `limit` None is no limit."""
+        ...
+
+    async def count_dead(self) -> int:
+        """Count all dead letters among the records."""
         ...
 
     async def attempts(self, execution_id: str) -> list[AttemptRecord]:

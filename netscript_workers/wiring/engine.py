@@ -9,42 +9,99 @@ from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.errors import ConfigError
 
 if TYPE_CHECKING:
+    from netscript_workers.config.secret import SecretUrl
+    from netscript_workers.ports.archive import AgeingEngine, Archive
     from netscript_workers.ports.engine import Engine
 
 
-def engine_for(settings: config.Settings, terms: Terms = NO_TERMS) -> "Engine":
-    """Return the engine that `settings` choose, not yet opened; raises `ConfigError` for one this version has not.
+def engine_for(settings: config.Settings, terms: Terms = NO_TERMS, *, migrate: bool = True) -> "Engine":
+    """Return the engine that `settings` choose, with its archive, not yet opened.
 
-    `terms` say how a worker reads what other programs put into the queue.
+    `terms` say how a worker reads what other programs put into the queue. `migrate` false: tables of an older layout are an
+    error when a database is opened, not brought up to date. Raises `ConfigError` for an engine that this version has not.
     """
     provider = config.resolve_provider(settings).provider
     if provider is config.Provider.AMQP:
-        return _amqp_engine(settings, terms)
-    return _store(provider, settings)
+        return _amqp_engine(settings, terms, migrate=migrate)
+    return _store(provider, settings, terms, migrate=migrate)
 
 
-def _amqp_engine(settings: config.Settings, terms: Terms) -> "Engine":
+def _amqp_engine(settings: config.Settings, terms: Terms, *, migrate: bool) -> "Engine":
     from netscript_workers.engines.amqp import Address, AmqpEngine
 
     url = settings.connections.amqp_url
     if url is None:
         raise ConfigError('queue_provider = "amqp" needs a server: set connections.amqp_url (AMQP_URL)')
     records = config.resolve_records(settings).provider
-    return AmqpEngine(_store(records, settings), Address.parse(url.reveal()), settings.queue_name, terms)
+    store = _store(records, settings, terms, migrate=migrate)
+    return AmqpEngine(store, Address.parse(url.reveal()), settings.queue_name, terms)
 
 
-def _store(provider: config.Provider, settings: config.Settings) -> "Engine":
+def _store(provider: config.Provider, settings: config.Settings, terms: Terms, *, migrate: bool) -> "Engine":
+    """Return the engine that holds the records: the queue itself, or what stands behind RabbitMQ."""
     if provider is config.Provider.MEMORY:
         from netscript_workers.engines.memory import MemoryEngine
 
         return MemoryEngine()
+    if provider is config.Provider.POSTGRES:
+        from netscript_workers.engines.postgres import PostgresEngine
+
+        url = _database_url(settings, "queue_provider is postgres")
+        return PostgresEngine(url.reveal(), settings.queue_name, shown=str(url), migrate=migrate)
+    live = _live_engine(settings, provider, terms)
+    archive = _archive(settings, migrate=migrate)
+    if archive is None:
+        return live
+    from netscript_workers.engines.archived import ArchivedEngine
+
+    return ArchivedEngine(live, archive)
+
+
+def _archive(settings: config.Settings, *, migrate: bool) -> "Archive | None":
+    """Return the archive outside the live engine's store; None where the engine keeps its own."""
+    place, _ = config.resolve_archive(settings)
+    if place is config.ArchivePlace.OWN:
+        return None
+    if place is config.ArchivePlace.SQLITE:
+        from netscript_workers.engines.deno_kv import SqliteArchive
+
+        return SqliteArchive(settings.connections.deno_kv_path, settings.queue_name)
+    from netscript_workers.engines.postgres import PostgresArchive
+
+    url = _database_url(settings, "the archive is in PostgreSQL")
+    return PostgresArchive(url.reveal(), settings.queue_name, shown=str(url), migrate=migrate)
+
+
+def _database_url(settings: config.Settings, why: str) -> "SecretUrl":
+    url = settings.connections.database_url
+    if url is None:
+        raise ConfigError(f"{why}, and nothing says where. Set connections.database_url, or DATABASE_URL.")
+    return url
+
+
+def _redis_url(settings: config.Settings) -> "SecretUrl":
+    url = settings.connections.redis_url
+    if url is None:
+        raise ConfigError(
+            "the queue provider is redis, but nothing says where it is. "
+            'Set connections.redis_url or REDIS_URL, for instance to "redis://localhost:6379/0".'
+        )
+    return url
+
+
+def _live_engine(settings: config.Settings, provider: config.Provider, terms: Terms) -> "AgeingEngine":
     if provider is config.Provider.DENO_KV:
         from netscript_workers.engines.deno_kv import DenoKvEngine
 
-        return DenoKvEngine(settings.connections.deno_kv_path, settings.queue_name)
+        return DenoKvEngine(settings.connections.deno_kv_path, settings.queue_name, terms=terms)
+    if provider is config.Provider.REDIS:
+        from netscript_workers.engines.redis import RedisEngine
+
+        url = _redis_url(settings)
+        return RedisEngine(url.reveal(), settings.queue_name, shown=str(url))
     raise ConfigError(
         f"the queue provider {provider.value} is not available in this version. "
-        'Set queue_provider = "deno-kv", or unset the URL that chose it.'
+        'Set queue_provider = "deno-kv", "redis" or "postgres", or unset the URL that chose it.'
     )
 
 

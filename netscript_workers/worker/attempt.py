@@ -251,11 +251,15 @@ class Attempt(RunReports):
 
 
 def retain_of(target: Target | None) -> Retain:
-    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4."""
+    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4.
+
+    A task with `persist = false` is never archived: its record ends with its live age.
+    """
     if target is None:
         return _DEFAULT_RETAIN
     retention = target.retention
-    return Retain(retention.kv_days * _DAY_MS, retention.db_days * _DAY_MS)
+    archive_days = retention.db_days if target.persist else 0
+    return Retain(retention.kv_days * _DAY_MS, archive_days * _DAY_MS)
 
 
 _DEFAULT_RETAIN: Final = Retain(7 * _DAY_MS, 90 * _DAY_MS)

@@ -96,9 +96,6 @@ def test_a_warning_stands_where_its_key_stands(load):
 @pytest.mark.parametrize(
     ("text", "environ", "targets", "code"),
     [
-        ('queue_provider = "redis"', {}, [], "W101"),
-        ("", {"AMQP_URL": "amqp://h", "REDIS_URL": "redis://h"}, [], "W101"),
-        ("", {"DATABASE_URL": "postgres://h/x"}, [], "W102"),
         ("", {}, [task()], "W103"),
         ('[[tasks]]\nid = "t"\nentrypoint = "t.ts"\n', {}, [], "W103"),
         ("", {}, [job(permissions=Permissions())], "W104"),
@@ -129,7 +126,7 @@ def test_files_in_runtime_dir_are_not_ignored(load, tmp_path):
 def test_what_belongs_to_other_commands_does_not_stop_a_daemon():
     assert "W110" not in REFUSED_BY_DAEMON
     assert "W111" not in REFUSED_BY_DAEMON
-    assert {"W101", "W109"} <= REFUSED_BY_DAEMON
+    assert {"W103", "W109"} <= REFUSED_BY_DAEMON
 
 
 def test_disabled_targets_and_quiet_exporters_need_nothing(load):

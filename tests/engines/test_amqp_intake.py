@@ -154,3 +154,12 @@ async def test_quorum_queues_serve_as_well(rabbitmq_server, tmp_path):
         (low, high) = await put(other, new(priority=1), new(priority=100))
         await asyncio.wait_for(waiting, BOUND_MS / 1000)
         assert await claimed_ids(one) == [high, low]
+
+
+async def test_an_erased_queue_leaves_nothing_on_the_server(engine, rabbitmq_server, name):
+    await put(engine, new(), new(topic="mail"))
+    await engine.wait_for_work(["default"], BOUND_MS)
+    await engine.erase()
+    assert await engine.depths() == []
+    queues = await asyncio.to_thread(rabbitmq_server.ctl, "list_queues", "name")
+    assert name not in queues

@@ -68,11 +68,22 @@ class Tickets:
         self._topology = topology
         self._declared: dict[str, float] = {}
         self._declared_on = 0
+        self._topics: set[str] = set()
         self._owed: list[Ticket] = []
         self._some = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def topics(self) -> set[str]:
+        """Return the topics that tickets were published for here."""
+        return set(self._topics)
+
+    def forget(self) -> None:
+        """Declare every queue anew before it is used again."""
+        self._declared.clear()
+        self._topics.clear()
 
     def start(self) -> None:
         """Begin to publish what is posted."""
@@ -168,6 +179,7 @@ class Tickets:
         wanted: dict[str, object] = {}
         for ticket in tickets:
             name = self._topology.ready(ticket.topic)
+            self._topics.add(ticket.topic)
             if name not in self._declared:
                 wanted[name] = self._topology.declare_ready(ticket.topic)
             if ticket.delay_ms > 0:

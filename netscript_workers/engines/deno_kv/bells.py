@@ -6,19 +6,17 @@ once in `LOOK_AGAIN_S`.
 """
 
 import asyncio
-import ctypes
 import os
 import struct
-import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from netscript_workers.engines.deno_kv import inotify
 from netscript_workers.errors import EngineUnavailableError
 
 LOOK_AGAIN_S: Final = 1.0
-_IN_MODIFY: Final = 0x2
 _HEAD: Final = struct.Struct("iIII")
 
 
@@ -58,7 +56,10 @@ class Bells:
                 "Let this user write beside the queue's file, or put the file elsewhere (connections.deno_kv_path)."
             ) from error
         self._loop = asyncio.get_running_loop()
-        self._watch = _watch(self._folder)
+        self._watch = inotify.open_watch()
+        if self._watch >= 0 and not inotify.watch(self._watch, self._folder):
+            os.close(self._watch)
+            self._watch = -1  # out of watches: the net of `LOOK_AGAIN_S` holds
         if self._watch >= 0:
             self._loop.add_reader(self._watch, self._on_modified)
 
@@ -127,17 +128,3 @@ class Bells:
 def _release(waiter: "asyncio.Future[None]") -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-def _watch(folder: Path) -> int:
-    """Return a descriptor that becomes readable when a file in `folder` is written; -1 where the system has none."""
-    if sys.platform != "linux":
-        return -1
-    libc = ctypes.CDLL(None, use_errno=True)
-    watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    if watch < 0:
-        return -1  # out of inotify instances: the net of `LOOK_AGAIN_S` holds
-    if libc.inotify_add_watch(watch, os.fsencode(folder), _IN_MODIFY) < 0:
-        os.close(watch)
-        return -1
-    return watch

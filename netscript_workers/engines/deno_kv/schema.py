@@ -9,7 +9,7 @@ from netscript_workers.engines.deno_kv.times import boot_id
 from netscript_workers.errors import EngineFormatError
 
 DENO_VERSION: Final = 3
-OUR_VERSION: Final = 1
+OUR_VERSION: Final = 3
 
 
 def prepare(db: sqlite3.Connection, path: Path, queue_name: str, statements: Statements) -> int:
@@ -49,11 +49,11 @@ def _prepare_deno(db: sqlite3.Connection, path: Path, statements: Statements) ->
 
 
 def _prepare_ours(db: sqlite3.Connection, path: Path, statements: Statements) -> None:
-    version = _version(db, "netscript_schema")
-    if version is None:
-        for statement in statements.script("schema_001"):
+    version = _version(db, "netscript_schema") or 0
+    for step in range(version + 1, OUR_VERSION + 1):
+        for statement in statements.script(f"schema_{step:03d}"):
             db.execute(statement)
-    elif version > OUR_VERSION:
+    if version > OUR_VERSION:
         raise EngineFormatError(
             f"{path} was written by a newer netscript-workers (layout {version}, this one knows {OUR_VERSION}). "
             "Upgrade this installation, or use another file."

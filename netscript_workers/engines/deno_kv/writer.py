@@ -24,6 +24,9 @@ from netscript_workers.errors import EngineError, WorkersError
 
 CLOSE_BOUND_S: Final = 5.0
 _GROUP: Final = 64
+_ARRIVED: Final = (
+    "SELECT 1 FROM queue LIMIT 1"  # some microseconds, so that a busy daemon need not look for it elsewhere
+)
 
 T = TypeVar("T")
 log = logging.getLogger("netscript_workers.engine")
@@ -61,6 +64,8 @@ class Writer:
         self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._in_hand: list[_Item] = []
         self._journal = Journal(path)
+        self.commits = 0
+        self.arrived = False
         self._broken: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._write_for_ever, name="deno-kv-write", daemon=True)
@@ -134,7 +139,9 @@ class Writer:
                 persist(db, "BEGIN IMMEDIATE", self._path)
                 for item in group:
                     _perform(db, item, bells, None if len(group) == 1 else self._path)
+                self.arrived = db.execute(_ARRIVED).fetchone() is not None
                 db.execute("COMMIT")
+                self.commits += 1
         except BaseException as error:  # noqa: BLE001 - it belongs to those who wait
             self._roll_back(db)
             for item in group:

@@ -1,0 +1,5 @@
+"""An engine whose finished executions rest in another store: a live engine and an archive behind the ports of one."""
+
+from netscript_workers.engines.archived.engine import ArchivedEngine
+
+__all__ = ["ArchivedEngine"]

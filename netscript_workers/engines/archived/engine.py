@@ -1,0 +1,36 @@
+"""A live engine and an archive as one engine."""
+
+from netscript_workers.engines.archived.admin import ArchivedAdmin
+from netscript_workers.engines.archived.history import ArchivedHistory
+from netscript_workers.engines.archived.queue import ArchivedQueue
+from netscript_workers.ports.erasable import Erasable
+
+
+class ArchivedEngine(ArchivedQueue, ArchivedAdmin, ArchivedHistory):
+    """Fulfils `ports.engine.Engine`. Opens and closes both stores.
+
+    The line (claims, settlements, renewals) never waits for the archive: while that cannot be reached, work goes on, the
+    sweep is tried again, and only what asks for old records fails.
+    """
+
+    async def open(self) -> None:
+        """Reach both stores; raises `EngineUnavailableError` or `EngineFormatError`."""
+        await self._live.open()
+        try:
+            await self._archive.open()
+        except BaseException:
+            await self._live.close()
+            raise
+
+    async def erase(self) -> None:
+        """See `ports.erasable.Erasable`."""
+        for store in (self._live, self._archive):
+            if isinstance(store, Erasable):
+                await store.erase()
+
+    async def close(self) -> None:
+        """Let go of both. Idempotent."""
+        try:
+            await self._live.close()
+        finally:
+            await self._archive.close()

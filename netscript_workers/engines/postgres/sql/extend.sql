@@ -1,0 +1,1 @@
+SELECT netscript.extend($1, $2, $3, $4)
