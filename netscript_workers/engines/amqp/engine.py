@@ -30,10 +30,12 @@ class AmqpEngine(AmqpQueue, AmqpAdmin, AmqpHistory):
         super().__init__(store, address, queue_name, terms or Terms())
 
     async def erase(self) -> None:
-        """See `ports.erasable.Erasable`. Delay queues go by themselves once their last ticket has left them.
+        """See `ports.erasable.Erasable`. Takes in nothing from other programs any more, which would make the queue again.
 
+        Delay queues go by themselves once their last ticket has left them.
         RabbitMQ tells no client which queues there are: the ready queues deleted are those of topics that the store knows of.
         """
+        await self._intake.stop()
         topics = {DEFAULT_TOPIC, *self._tickets.topics}
         topics.update(depth.topic for depth in await self._store.depths())
         topics.update(record.topic for record in await self._store.find(HistoryQuery(limit=_LOOKED_AT)))
