@@ -92,13 +92,10 @@ async def test_its_arrival_wakes_a_waiting_worker(engine, rabbitmq_server, name)
 
 
 async def test_garbage_becomes_a_dead_letter_with_its_bytes(engine, rabbitmq_server, name):
-    bodies = [
-        b"\x00\xffnot ours",
-        b"[1]",
-        b'{"jobId":"a","taskId":"b"}',
-        b'{"jobId":"a","priority":999}',
-        b"",
-    ]
+    deep = b'{"jobId":"a","payload":{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}}"
+    lone = b'{"jobId":"a","correlationId":"\\ud800"}'
+    both = b'{"jobId":"a","taskId":"b"}'
+    bodies = [deep, lone, both, b"\x00\xffnot ours", b"[1]", b'{"jobId":"a","priority":999}', b""]
     await publish(rabbitmq_server, name, *bodies)
 
     async def all_buried():
@@ -163,3 +160,27 @@ async def test_an_erased_queue_leaves_nothing_on_the_server(engine, rabbitmq_ser
     assert await engine.depths() == []
     queues = await asyncio.to_thread(rabbitmq_server.ctl, "list_queues", "name")
     assert not [queue for queue in queues.split() if queue == name or queue.startswith(f"{name}.")]
+
+
+async def test_one_that_the_store_cannot_take_does_not_hold_up_the_others(
+    engine, rabbitmq_server, name, monkeypatch
+):
+    """No message is known that does this: here the store is made to stumble over one."""
+    enqueue_many = engine._store.enqueue_many
+
+    async def stumble(requests):
+        if any(request.target == "bad" for request in requests):
+            raise ValueError("boom")
+        return await enqueue_many(requests)
+
+    monkeypatch.setattr(engine._store, "enqueue_many", stumble)
+    await publish(rabbitmq_server, name, b'{"jobId":"good"}', b'{"jobId":"bad"}', b'{"jobId":"fine"}')
+    seen = []
+
+    async def both_came():
+        seen.extend(execution.target for execution in await claim(engine))
+        return len(seen) == 2
+
+    await until(both_came)
+    assert seen == ["good", "fine"]
+    await until(engine.count_dead)

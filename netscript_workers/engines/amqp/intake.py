@@ -105,22 +105,35 @@ class Intake:
     async def _work_off(self) -> None:
         while self._came:
             batch = list(self._came)
-            executions: list[NewExecution] = []
+            asked: list[tuple[Delivery, NewExecution]] = []
             tickets: list[Ticket] = []
             for delivery in batch:
                 found = await self._read(delivery)
                 if isinstance(found, Ticket):
                     tickets.append(found)
                 elif found is not None:
-                    executions.append(found)
-            if executions:
-                answers = await self._store.enqueue_many(executions)
-                pairs = zip(executions, answers, strict=True)
-                tickets += tickets_for(
-                    (new.topic, new.delay_ms) for new, answer in pairs if not answer.deduplicated
-                )
+                    asked.append((delivery, found))
+            tickets += await self._enqueue(asked)
             await self._tickets.publish(tickets)
             self._done(batch)
+
+    async def _enqueue(self, asked: list[tuple[Delivery, NewExecution]]) -> list[Ticket]:
+        """Put executions into the store and return their tickets; one that breaks it must not hold up the others for ever."""
+        if not asked:
+            return []
+        executions = [execution for _, execution in asked]
+        try:
+            answers = await self._store.enqueue_many(executions)
+        except EngineError:
+            raise
+        except Exception as error:
+            if len(asked) > 1:
+                return [ticket for one in asked for ticket in await self._enqueue([one])]
+            log.exception("a message of another program cannot be stored; please report this")
+            await self._bury(asked[0][0], f"cannot be stored: {type(error).__name__}: {error}")
+            return []
+        pairs = zip(executions, answers, strict=True)
+        return tickets_for((new.topic, new.delay_ms) for new, answer in pairs if not answer.deduplicated)
 
     def _done(self, batch: list[Delivery]) -> None:
         taken = {id(delivery) for delivery in batch}
@@ -137,12 +150,18 @@ class Intake:
             value = msgspec.json.decode(delivery.body)
             return to_execution(value, self._new_id(delivery), 0, self._terms)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            reason = f"a message in the queue “{self._topology.intake}” is not JSON: {error}"
+            reason = f"is not JSON: {error}"
         except NoJobError as error:
-            reason = f"a message in the queue “{self._topology.intake}” is no job: {error}"
+            reason = f"is no job: {error}"
+        except RecursionError:
+            reason = "is nested too deeply"
+        await self._bury(delivery, reason)
+        return None
+
+    async def _bury(self, delivery: Delivery, why: str) -> None:
+        reason = f"a message in the queue “{self._topology.intake}” {why}"
         await self._store.bury_raw(delivery.body, reason)
         log.warning("%s; kept as a dead letter", reason)
-        return None
 
     def _new_id(self, delivery: Delivery) -> str:
         if not delivery.message_id:
