@@ -184,3 +184,16 @@ async def test_one_that_the_store_cannot_take_does_not_hold_up_the_others(
     await until(both_came)
     assert seen == ["good", "fine"]
     await until(engine.count_dead)
+
+
+async def test_an_engine_that_was_closed_serves_again_once_it_is_opened_anew(engine, rabbitmq_server, name):
+    await engine.wait_for_work(["default"], 1)
+    await engine.close()
+    await engine.close()
+    await engine.open()
+    assert await claim(engine) == []
+    await engine.wait_for_work(["default"], 1)
+    waiting = asyncio.create_task(engine.wait_for_work(["default"], BOUND_MS))
+    await publish(rabbitmq_server, name, b'{"jobId":"mail"}')
+    await asyncio.wait_for(waiting, BOUND_MS / 2000)
+    assert len(await claim(engine)) == 1

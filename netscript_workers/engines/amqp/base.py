@@ -62,6 +62,8 @@ class Base:
         await self._tickets.stop(FLUSH_BOUND_S)
         self._listening.stop()
         await self._inbox.keeper.close()
+        self._heard = False
+        self._inbox_changed()  # what it held is RabbitMQ's again, should this engine be opened anew
         await self._publishing.close()
         await self._store.close()
 

@@ -158,6 +158,7 @@ class Tickets:
 
     async def _publish(self, tickets: Sequence[Ticket]) -> None:
         link = self._keeper.link
+        link.check_alarm()  # a blocked connection answers nothing, declarations neither
         await self._declare(tickets)
         missing = await link.publish([self._message(ticket) for ticket in tickets])
         if missing:  # somebody deleted a queue: make it again, once
