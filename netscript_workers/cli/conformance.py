@@ -125,10 +125,10 @@ async def _try_all(settings: "Settings", lease_ms: int) -> "list[Verdict]":
     from netscript_workers.cli.conformance_stage import Stage
 
     async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(wiring.open_engine(settings))
+        first = await stack.enter_async_context(wiring.open_engine(settings, wiring.ArchiveUse.NEVER))
         second = first
         if config.resolve_provider(settings).provider is not config.Provider.MEMORY:
-            second = await stack.enter_async_context(wiring.open_engine(settings))
+            second = await stack.enter_async_context(wiring.open_engine(settings, wiring.ArchiveUse.NEVER))
         stage = Stage(first, second, lease_ms)
         try:
             return [await _tried(check, stage) for check in _checks()]

@@ -70,7 +70,7 @@ class Client:
         if engine is None:
             from netscript_workers import wiring
 
-            engine = wiring.engine_for(self._load_settings())
+            engine = wiring.engine_for(self._load_settings(), archive=wiring.ArchiveUse.ON_DEMAND)
             await engine.open()
         self._engine = engine
         self._enqueuer = Enqueuer(engine)

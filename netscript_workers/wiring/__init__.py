@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from netscript_workers.wiring.daemon import build_daemon
-    from netscript_workers.wiring.engine import engine_for, open_engine
+    from netscript_workers.wiring.engine import ArchiveUse, engine_for, open_engine
     from netscript_workers.wiring.once import run_once
     from netscript_workers.wiring.project import Project, load_project, scan_catalog
     from netscript_workers.wiring.worker import assemble_worker, runners_for
 
 __all__ = [
+    "ArchiveUse",
     "Project",
     "assemble_worker",
     "build_daemon",
@@ -28,6 +29,7 @@ _HOMES: Final = {
     "Project": "project",
     "assemble_worker": "worker",
     "build_daemon": "daemon",
+    "ArchiveUse": "engine",
     "engine_for": "engine",
     "load_project": "project",
     "open_engine": "engine",

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from netscript_workers import config
@@ -14,7 +15,24 @@ if TYPE_CHECKING:
     from netscript_workers.ports.engine import Engine
 
 
-def engine_for(settings: config.Settings, terms: Terms = NO_TERMS, *, migrate: bool = True) -> "Engine":
+class ArchiveUse(Enum):
+    """When an archive outside the live engine's store is reached."""
+
+    AT_ONCE = "at once"
+    """with the engine, whose opening fails where it cannot be reached: for daemons"""
+    ON_DEMAND = "on demand"
+    """when somebody asks for old records: for those that enqueue and look"""
+    NEVER = "never"
+    """not at all: for a throw-away queue, whose old records nobody wants"""
+
+
+def engine_for(
+    settings: config.Settings,
+    terms: Terms = NO_TERMS,
+    *,
+    migrate: bool = True,
+    archive: ArchiveUse = ArchiveUse.AT_ONCE,
+) -> "Engine":
     """Return the engine that `settings` choose, with its archive, not yet opened.
 
     `terms` say how a worker reads what other programs put into the queue. `migrate` false: tables of an older layout are an
@@ -31,12 +49,12 @@ def engine_for(settings: config.Settings, terms: Terms = NO_TERMS, *, migrate: b
         url = _database_url(settings, "queue_provider is postgres")
         return PostgresEngine(url.reveal(), settings.queue_name, shown=str(url), migrate=migrate)
     live = _live_engine(settings, provider, terms)
-    archive = _archive(settings, migrate=migrate)
-    if archive is None:
+    rest = None if archive is ArchiveUse.NEVER else _archive(settings, migrate=migrate)
+    if rest is None:
         return live
-    from netscript_workers.engines.archived import ArchivedEngine
+    from netscript_workers.engines.archived import ArchivedEngine, OnDemand
 
-    return ArchivedEngine(live, archive)
+    return ArchivedEngine(live, OnDemand(rest) if archive is ArchiveUse.ON_DEMAND else rest)
 
 
 def _archive(settings: config.Settings, *, migrate: bool) -> "Archive | None":
@@ -88,9 +106,11 @@ def _live_engine(settings: config.Settings, provider: config.Provider, terms: Te
 
 
 @contextlib.asynccontextmanager
-async def open_engine(settings: config.Settings) -> AsyncGenerator["Engine"]:
+async def open_engine(
+    settings: config.Settings, archive: ArchiveUse = ArchiveUse.AT_ONCE
+) -> AsyncGenerator["Engine"]:
     """Open the engine of `settings` for the time of a `with`; raises as `Engine.open` does."""
-    engine = engine_for(settings)
+    engine = engine_for(settings, archive=archive)
     await engine.open()
     try:
         yield engine
