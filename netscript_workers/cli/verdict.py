@@ -74,11 +74,10 @@ def judge(options: "LoadOptions", wanted: Wanted) -> Verdict:
         topics=options.topics,
     )
     problems += config.hazards(settings, subject)
-    not_yet = config.unavailable(settings, catalog.targets)
-    problems += not_yet
+    problems += config.unavailable(settings, catalog.targets)
     plan = config.make_plan(loaded, settings, catalog.targets)
     problems += _over_memory(plan, wanted.max_memory)
-    if wanted.connect and loaded.settings is not None and all(problem.code != "W101" for problem in not_yet):
+    if wanted.connect and loaded.settings is not None:
         problems += _reach(settings)
     effective, origins = effective_values(loaded, catalog)
     return Verdict(loaded, *_parted(problems), effective, origins, plan)

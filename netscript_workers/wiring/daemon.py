@@ -49,6 +49,7 @@ class ConfiguredDaemon:
                 )
                 return EXIT_OK
             self._say_problems()
+            self._say_where_records_are()
             sys.setswitchinterval(SWITCH_INTERVAL_S)
             return await self._assembled().run()
         finally:
@@ -58,6 +59,17 @@ class ConfiguredDaemon:
         for problem in self._project.problems:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
             log.log(level, "%s", told(problem))
+
+    def _say_where_records_are(self) -> None:
+        settings = self._project.settings
+        if config.resolve_provider(settings).provider is not config.Provider.AMQP:
+            return
+        if config.resolve_records(settings).provider is config.Provider.DENO_KV:
+            log.warning(
+                "the records of the amqp queue are in %s: all its workers and clients must be on this host. "
+                "Set connections.redis_url or database_url to share them.",
+                settings.connections.deno_kv_path,
+            )
 
     def _assembled(self) -> Daemon:
         project, settings = self._project, self._project.settings

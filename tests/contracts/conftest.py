@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.amqp import amqp_engines
 from contracts.engines import Clock
 from netscript_workers.engines.archived import ArchivedEngine
 from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
@@ -23,13 +24,31 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "deno-kv", "archived-sqlite", "archived-postgres", "redis", "postgres"])
+@pytest.fixture(
+    params=[
+        "memory",
+        "deno-kv",
+        "archived-sqlite",
+        "archived-postgres",
+        "redis",
+        "postgres",
+        "amqp-deno-kv",
+        "amqp-redis",
+        "amqp-postgres",
+    ]
+)
 async def engines(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Engine, Engine]]:
     if request.param == "memory":
         memory = MemoryEngine(clock)
         yield memory, memory
+        return
+    if request.param.startswith("amqp-"):
+        with contextlib.ExitStack() as stack:
+            stores = records(request, stack, tmp_path, clock)
+            async with amqp_engines(request.getfixturevalue("rabbitmq_server"), *stores) as pair:
+                yield pair[0], pair[1]
         return
     if request.param == "redis":
         with redis_queues.own(request.getfixturevalue("redis_server")) as own:
@@ -50,6 +69,19 @@ async def engines(
         first, second = (deno_kv(tmp_path, clock) for _ in range(2))
     async with both(first, second):
         yield first, second
+
+
+def records(
+    request: pytest.FixtureRequest, stack: contextlib.ExitStack, folder: Path, clock: Clock
+) -> tuple[Engine, Engine]:
+    """Two stores of records for the provider amqp, on the same records."""
+    if request.param == "amqp-redis":
+        own = stack.enter_context(redis_queues.own(request.getfixturevalue("redis_server")))
+        return redis(own, folder, clock), redis(own, folder, clock)
+    if request.param == "amqp-postgres":
+        url, name = request.getfixturevalue("postgres_server").url, f"contract-{uuid.uuid4()}"
+        return PostgresEngine(url, name, clock=clock), PostgresEngine(url, name, clock=clock)
+    return deno_kv(folder, clock), deno_kv(folder, clock)
 
 
 @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.amqp import amqp_engines
 from contracts.engines import DAY_MS, Clock, asking, ending, new
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
@@ -21,6 +22,7 @@ from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
 from support import redis_queues
+from support.server_kinds import RabbitServer
 
 TOPICS = st.sampled_from(["x", "y"])
 PICK = st.integers(0, 30)
@@ -188,3 +190,17 @@ def test_postgres_answers_as_memory_does(postgres_server, verbs):
     clocks = Clock(), Clock()
     engine = PostgresEngine(postgres_server.url, f"agree-{uuid.uuid4()}", clock=clocks[1])
     asyncio.run(play(verbs, clocks, engine))
+
+
+async def play_on_amqp(verbs: list[tuple[Any, ...]], server: RabbitServer, path: Path) -> None:
+    clocks = Clock(), Clock()
+    async with amqp_engines(server, DenoKvEngine(path, "jobs", clocks[1])) as (engine,):
+        await play(verbs, clocks, engine)
+
+
+@pytest.mark.services
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(verbs=ANY_VERBS)
+def test_amqp_answers_as_memory_does(rabbitmq_server, verbs):
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(play_on_amqp(verbs, rabbitmq_server, Path(folder) / "queue.db"))
