@@ -39,23 +39,21 @@ def engine_for(
     error when a database is opened, not brought up to date. Raises `ConfigError` for an engine that this version has not.
     """
     provider = config.resolve_provider(settings).provider
-    if provider is config.Provider.AMQP:
-        return _amqp_engine(settings, terms, migrate=migrate)
-    return _store(provider, settings, terms, migrate=migrate)
-
-
-def _amqp_engine(settings: config.Settings, terms: Terms, *, migrate: bool) -> "Engine":
+    if provider is not config.Provider.AMQP:
+        return _store(provider, settings, terms, archive, migrate=migrate)
     from netscript_workers.engines.amqp import Address, AmqpEngine
 
     url = settings.connections.amqp_url
     if url is None:
         raise ConfigError('queue_provider = "amqp" needs a server: set connections.amqp_url (AMQP_URL)')
     records = config.resolve_records(settings).provider
-    store = _store(records, settings, terms, migrate=migrate)
+    store = _store(records, settings, terms, archive, migrate=migrate)
     return AmqpEngine(store, Address.parse(url.reveal()), settings.queue_name, terms)
 
 
-def _store(provider: config.Provider, settings: config.Settings, terms: Terms, *, migrate: bool) -> "Engine":
+def _store(
+    provider: config.Provider, settings: config.Settings, terms: Terms, archive: ArchiveUse, *, migrate: bool
+) -> "Engine":
     """Return the engine that holds the records: the queue itself, or what stands behind RabbitMQ."""
     if provider is config.Provider.MEMORY:
         from netscript_workers.engines.memory import MemoryEngine
