@@ -98,8 +98,12 @@ local function packed(m)
   return map
 end
 
-local function write(id, m)
-  call('HSET', P .. 'e:' .. id, 'm', packed(m))
+local function write(id, m, words)
+  if words then
+    call('HSET', P .. 'e:' .. id, 'm', packed(m), 'f', words)
+  else
+    call('HSET', P .. 'e:' .. id, 'm', packed(m))
+  end
 end
 
 -- Numbers of this size take Redis long to write: write those that a batch shares once.
@@ -183,7 +187,7 @@ local function new_ends()
   return { ids = {}, ageing = {}, dead = {}, status = {}, times = {} }
 end
 
-local function finish(ends, id, m, keep_ms, archive_ms)
+local function finish(ends, id, m, keep_ms, archive_ms, words)
   push(ends.ids, id)
   local at = ends.times[keep_ms] or text(NOW + keep_ms)
   ends.times[keep_ms] = at
@@ -195,7 +199,7 @@ local function finish(ends, id, m, keep_ms, archive_ms)
   m.delete_at = NOW + keep_ms + archive_ms
   m.due_at = nil
   m.cancel = nil
-  write(id, m)
+  write(id, m, words)
   expire(id, m, keep_ms + GRACE)
   if m.correlation_id then
     call('PEXPIRE', P .. 'i:c:' .. m.correlation_id, keep_ms + GRACE)
