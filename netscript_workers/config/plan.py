@@ -146,6 +146,8 @@ def _connections(provider: Provider, settings: "Settings") -> dict[str, int]:
         return {}
     if provider is Provider.DENO_KV:
         return {str(settings.connections.deno_kv_path): costs.QUEUE_FILE_CONNECTIONS}
+    if provider is Provider.REDIS:
+        return {str(settings.connections.redis_url or "redis"): costs.REDIS_CONNECTIONS}
     return {provider.value: 0}  # not available in this version: nothing connects
 
 

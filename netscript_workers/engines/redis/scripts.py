@@ -1,4 +1,4 @@
-"""The Lua of this engine, read once from the files named by their verb; each begins with what they share."""
+"""The Lua of this engine, read once from the files named by their verb; each begins with what it needs of the shared ones."""
 
 import hashlib
 import re
@@ -6,7 +6,8 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 _FOLDER: Final = "lua"
-_SHARED: Final = "common"
+_BEGINNING: Final = "shared/keys"
+_SHARED: Final = ("shared/records", "shared/waiting", "shared/ended")
 _FUNCTION: Final = re.compile(r"(?:^--[^\n]*\n)*^local function (\w+)\(.*?^end\n+", re.MULTILINE | re.DOTALL)
 _WORD: Final = re.compile(r"\w+")
 
@@ -26,26 +27,26 @@ class Scripts:
         self._scripts: dict[str, Script] = {}
 
     def __getitem__(self, verb: str) -> Script:
-        """Return the script in `lua/<verb>.lua`, what it needs of the shared file laid in behind its first line (its flags)."""
+        """Return the script in `lua/<verb>.lua`, what it needs of the shared files laid in behind its first line (its flags)."""
         script = self._scripts.get(verb)
         if script is None:
             flags, _, rest = _read(verb).partition("\n")
-            text = f"{flags}\n{needed(_read(_SHARED), rest)}{rest}"
+            shared = needed("\n".join(map(_read, _SHARED)), rest)
+            text = f"{flags}\n{_read(_BEGINNING)}{shared}{rest}"
             script = Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
             self._scripts[verb] = script
         return script
 
 
 def needed(shared: str, script: str) -> str:
-    """Return the beginning of `shared` and those of its functions that `script` comes to: each costs time at every call."""
-    functions = [(found[1], found[0]) for found in _FUNCTION.finditer(shared)]
+    """Return those functions of `shared` that `script` comes to: each costs time at every call."""
     kept: list[str] = []
     words = set(_WORD.findall(script))
-    for name, text in reversed(functions):  # a function uses those before it only
-        if name in words:
-            kept.append(text)
-            words.update(_WORD.findall(text))
-    return _FUNCTION.sub("", shared) + "".join(reversed(kept))
+    for found in reversed(list(_FUNCTION.finditer(shared))):  # a function uses those before it only
+        if found[1] in words:
+            kept.append(found[0])
+            words.update(_WORD.findall(found[0]))
+    return "".join(reversed(kept))
 
 
 def _read(name: str) -> str:
