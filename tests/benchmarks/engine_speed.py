@@ -9,7 +9,6 @@ should use its queue name (WORKERS_QUEUE) meanwhile.
 # ruff: noqa: T201 - it prints what it measured
 
 import argparse
-import asyncio
 import os
 import time
 
