@@ -36,6 +36,7 @@ def build() -> typer.Typer:
     from netscript_workers.cli import (
         bench,
         daemon,
+        db,
         dead,
         doctor,
         execute,
@@ -75,6 +76,7 @@ def build() -> typer.Typer:
         validate,
         schema,
         doctor,
+        db,
         bench,
     ):
         noun.register(app)

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 _Drain = Annotated[bool, typer.Option("--drain", help="Exit 0 once the queue is empty.")]
 
+_NoMigrate = Annotated[
+    bool,
+    typer.Option(
+        "--no-migrate",
+        help="Leave the tables in PostgreSQL as they are; end with an error where `workers db upgrade` has to come first.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
@@ -40,6 +48,7 @@ def combined(
     provider: options.Provider = None,
     topic: options.Topics = None,
     drain: _Drain = False,
+    no_migrate: _NoMigrate = False,
     log_level: options.LogLevel = None,
     log_format: options.LogFormat = None,
 ) -> None:
@@ -56,7 +65,7 @@ def combined(
         log_level=log_level,
         log_format=log_format,
     )
-    raise typer.Exit(_run(loaded, "combined", drain))
+    raise typer.Exit(_run(loaded, "combined", drain, migrate=not no_migrate))
 
 
 def worker(
@@ -66,6 +75,7 @@ def worker(
     provider: options.Provider = None,
     topic: options.Topics = None,
     drain: _Drain = False,
+    no_migrate: _NoMigrate = False,
     log_level: options.LogLevel = None,
     log_format: options.LogFormat = None,
 ) -> None:
@@ -82,14 +92,14 @@ def worker(
         log_level=log_level,
         log_format=log_format,
     )
-    raise typer.Exit(_run(loaded, "worker", drain))
+    raise typer.Exit(_run(loaded, "worker", drain, migrate=not no_migrate))
 
 
-def _run(loaded: "LoadOptions", role: str, drain: bool) -> int:
+def _run(loaded: "LoadOptions", role: str, drain: bool, *, migrate: bool) -> int:
     from netscript_workers import wiring
 
     project = wiring.load_project(loaded)
-    daemon = wiring.build_daemon(project, role=role, drain=drain)
+    daemon = wiring.build_daemon(project, role=role, drain=drain, migrate=migrate)
     if sys.platform == "win32":
         import asyncio
 
