@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from netscript_workers.wiring.daemon import build_daemon
-    from netscript_workers.wiring.engine import ArchiveUse, engine_for, open_engine
+    from netscript_workers.wiring.engine import ArchiveUse, engine_for, open_engine, tables_of
     from netscript_workers.wiring.once import run_once
     from netscript_workers.wiring.project import Project, load_project, scan_catalog
     from netscript_workers.wiring.worker import assemble_worker, runners_for
@@ -23,6 +23,7 @@ __all__ = [
     "run_once",
     "runners_for",
     "scan_catalog",
+    "tables_of",
 ]
 
 _HOMES: Final = {
@@ -36,6 +37,7 @@ _HOMES: Final = {
     "run_once": "once",
     "runners_for": "worker",
     "scan_catalog": "project",
+    "tables_of": "engine",
 }
 
 

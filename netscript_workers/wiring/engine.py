@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from netscript_workers.config.secret import SecretUrl
     from netscript_workers.ports.archive import AgeingEngine, Archive
     from netscript_workers.ports.engine import Engine
+    from netscript_workers.ports.tables import Tables
 
 
 class ArchiveUse(Enum):
@@ -119,6 +120,14 @@ def _live_engine(settings: config.Settings, provider: config.Provider, terms: Te
         f"the queue provider {provider.value} is not available in this version. "
         'Set queue_provider = "deno-kv", "redis" or "postgres", or unset the URL that chose it.'
     )
+
+
+def tables_of(settings: config.Settings) -> "Tables":
+    """Return the tables of the database that `settings` name; raises `ConfigError` when they name none."""
+    from netscript_workers.engines.postgres import PostgresTables
+
+    url = _database_url(settings, "the tables are in PostgreSQL")
+    return PostgresTables(url.reveal(), shown=str(url))
 
 
 @contextlib.asynccontextmanager
