@@ -13,16 +13,16 @@ from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Cause, Kind, Outcome
 from netscript_workers.domain.retry import RetryPolicy, policy_of
-from netscript_workers.domain.settlement import Action, Retain, Settlement, decide
+from netscript_workers.domain.settlement import Action, Settlement, decide
 from netscript_workers.domain.target import Concept, RunnerMode, Target
 from netscript_workers.errors import SlotError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.history import JournalEntry
 from netscript_workers.ports.runner import ChainingRunner, Runner
 from netscript_workers.worker.reports import RunReports
+from netscript_workers.worker.retain import retain_of
 
 STOP_BOUND_MS: Final = 10_000
-_DAY_MS: Final = 86_400_000
 _NO_RETRY: Final = RetryPolicy(max_attempts=1)
 
 log = logging.getLogger("netscript_workers.worker")
@@ -282,19 +282,6 @@ class Attempt(RunReports):
         self._finish(self._outcome_of_stop())
 
 
-def retain_of(target: Target | None) -> Retain:
-    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4.
-
-    A task with `persist = false` is never archived: its record ends with its live age.
-    """
-    if target is None:
-        return _DEFAULT_RETAIN
-    retention = target.retention
-    archive_days = retention.db_days if target.persist else 0
-    return Retain(retention.kv_days * _DAY_MS, archive_days * _DAY_MS)
-
-
-_DEFAULT_RETAIN: Final = Retain(7 * _DAY_MS, 90 * _DAY_MS)
 _LEVELS: Final = {
     Action.COMPLETE: logging.DEBUG,
     Action.CANCEL: logging.INFO,
