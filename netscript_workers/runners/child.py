@@ -75,6 +75,12 @@ class Slot:
             if self._once:
                 return
 
+    def close(self) -> None:
+        """Close the socket and the loop; a slot's process need not, since it ends."""
+        if self._loop is not None:
+            self._loop.close()
+        self._connection.close()
+
     def send(self, message: Message) -> None:
         """Send a report of the run; from any thread. What cannot be sent any more is lost together with the daemon."""
         with contextlib.suppress(OSError):

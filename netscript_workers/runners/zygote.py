@@ -37,6 +37,7 @@ from netscript_workers.runners.messages import (
     Started,
     frame,
 )
+from netscript_workers.runners.warm_up import warm_up
 
 _CHUNK: Final = 65_536
 _FDS_PER_FORK: Final = 3
@@ -89,6 +90,8 @@ class Zygote:
     def _prepare(self) -> None:
         setup = self._read_setup()
         handlers = Handlers(setup.handlers, setup.root)
+        if setup.load:
+            warm_up()
         errors = handlers.load_all() if setup.load else {}
         self._uses_gc = gc.isenabled()  # the job modules may have a mind of their own
         gc.disable()

@@ -28,6 +28,7 @@ WAIT_MS: Final = 30_000
 STUCK_MS: Final = 100
 INTERRUPT_BOUND_MS: Final = 15_000
 CLAIM_BOUND_MS: Final = 10_000
+CANCEL_BOUND_S: Final = 5.0
 
 log = logging.getLogger("netscript_workers.worker")
 
@@ -73,6 +74,7 @@ class WorkerService:
             nearest=parts.nearest,
             fault=parts.faults.report,
         )
+        parts.settler.more_soon = self._has_backlog
         parts.leases.cancel_unstarted = self._cancel_unstarted
         parts.leases.lose_unstarted = self._lose_unstarted
         self._room = asyncio.Event()
@@ -187,18 +189,17 @@ class WorkerService:
         if not self.lanes.thirsty:
             await self._room.wait()
             return
-        loop = asyncio.get_running_loop()
-        call = loop.create_task(self._engine_call(), name="wait for work")
-        room = loop.create_task(self._room.wait(), name="wait for room")
+        call = asyncio.get_running_loop().create_task(self._engine_call(), name="wait for work")
+        call.add_done_callback(lambda _: self._room.set())
         try:
-            await asyncio.wait({call, room}, return_when=asyncio.FIRST_COMPLETED)
+            await self._room.wait()
             if call.done():
                 call.result()
                 self.lanes.wake()
         finally:
-            for task in (call, room):
-                task.cancel()
-            await asyncio.wait({call, room}, timeout=5)
+            if not call.done():
+                call.cancel()
+                await asyncio.wait({call}, timeout=CANCEL_BOUND_S)
 
     async def _engine_call(self) -> None:
         await self._parts.outages.outlast(
@@ -260,6 +261,9 @@ class WorkerService:
                 self._room.set()
         if not self.lanes.busy and not self.lanes.held:
             self._quiet.set()
+
+    def _has_backlog(self) -> bool:
+        return self.lanes.held > 0
 
     def _give_back_unstarted(self) -> None:
         for attempt in self.lanes.take_unstarted():

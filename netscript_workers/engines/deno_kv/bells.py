@@ -93,13 +93,15 @@ class Bells:
             return True
         if seconds <= 0:
             return False
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        bound = loop.call_later(seconds, _release, waiter)
         self._waiting[bell].add(waiter)
         try:
-            await asyncio.wait({waiter}, timeout=seconds)
+            await waiter
         finally:
+            bound.cancel()
             self._waiting[bell].discard(waiter)
-            waiter.cancel()
         return self._strokes[bell] != heard
 
     def _on_modified(self) -> None:
@@ -122,5 +124,9 @@ class Bells:
         self._strokes[bell] += 1
         self.heard += 1
         for waiter in self._waiting[bell]:
-            if not waiter.done():
-                waiter.set_result(None)
+            _release(waiter)
+
+
+def _release(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
