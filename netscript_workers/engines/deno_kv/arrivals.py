@@ -38,13 +38,17 @@ _NET_S: Final = 5.0  # a worker that waits for work looks too, more often (`nudg
 _FIRST_BOUND_S: Final = 5.0
 _MOST_DELAY_S: Final = 5.0
 
-Enqueue = Callable[[Transaction, Sequence[NewExecution]], list[Enqueued]]
+Enqueue = Callable[[Transaction, Sequence[NewExecution], int], list[Enqueued]]
 log = logging.getLogger("netscript_workers.engine")
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of Deno's queue: where it lies, and what it asks for (`wanted`), or why that is nothing (`reason`)."""
+    """One message of Deno's queue: where it lies, and what it asks for (`wanted`), or why that is nothing (`reason`).
 
+    `seen` is when it was read (ms since 1970); the delay in `wanted` counts from then.
+    """
+
+    seen: int
     stranded: bool
     at: int
     id: str
@@ -60,7 +64,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arrivals:
-    """Owns the task that moves. `enqueue` writes executions within a transaction."""
+    """Owns the task that moves. `enqueue` writes executions within a transaction, as of a moment (ms since 1970)."""
 
     def __init__(
         self,
@@ -202,7 +206,9 @@ class Arrivals:
         """Make an arrival of a row (on the reading thread)."""
         stranded, at, message_id, data, schedule, keys = row
         due = now + _first_backoff(schedule) if stranded else at
-        arrival = Arrival(stranded=bool(stranded), at=at, id=str(message_id), data=data, keys=str(keys))
+        arrival = Arrival(
+            seen=now, stranded=bool(stranded), at=at, id=str(message_id), data=data, keys=str(keys)
+        )
         try:
             wanted = self._wanted(data, max(0, due - now))
         except (NoJobError, ValueError) as error:
@@ -230,17 +236,22 @@ class Arrivals:
         wanted = [arrival for arrival in taken if arrival.wanted is not None]
         requests = [arrival.wanted for arrival in wanted if arrival.wanted is not None]
         if requests:
-            for arrival, answer in zip(wanted, self._enqueue(tx, requests), strict=True):
+            for arrival, answer in zip(wanted, self._enqueue(tx, requests, wanted[0].seen), strict=True):
                 if arrival.has_keys and not answer.deduplicated:
                     undelivered.keep(tx, answer.id, arrival.data, arrival.keys)
-        for arrival in taken:
-            if arrival.wanted is None:
-                kept = bury(tx, self._sql, self._queue, arrival.data, arrival.reason, self._wall_ms())
-                log.warning(
-                    "a message from Deno is no job (%s); it is the dead letter %s", arrival.reason, kept
-                )
-                if arrival.has_keys:
-                    undelivered.put(tx, arrival.data, arrival.keys, kept)
+        self._bury(tx, [arrival for arrival in taken if arrival.wanted is None], undelivered)
+
+    def _bury(self, tx: Transaction, arrivals: list[Arrival], undelivered: Undelivered) -> None:
+        for arrival in arrivals:
+            kept = bury(tx, self._sql, self._queue, arrival.data, arrival.reason, self._wall_ms())
+            if arrival.has_keys:
+                undelivered.put(tx, arrival.data, arrival.keys, kept)
+        if arrivals:
+            log.warning(
+                "%d messages from Deno are no jobs and have become dead letters; the first: %s",
+                len(arrivals),
+                arrivals[0].reason,
+            )
 
 
 def _first_backoff(schedule: Any) -> int:

@@ -51,10 +51,9 @@ class DenoKvQueue(Base):
         """See `ports.queue.Queue`."""
         if not requests:
             return []
-        return await self._connections.write(lambda tx: self._enqueue(tx, requests))
+        return await self._connections.write(lambda tx: self._enqueue(tx, requests, self._wall_ms()))
 
-    def _enqueue(self, tx: Transaction, requests: Sequence[NewExecution]) -> list[Enqueued]:
-        now = self._wall_ms()
+    def _enqueue(self, tx: Transaction, requests: Sequence[NewExecution], now: int) -> list[Enqueued]:
         holders = self._holders(tx, requests, now)
         answers: list[Enqueued] = []
         rows: list[list[Any]] = []
