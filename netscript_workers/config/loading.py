@@ -60,12 +60,14 @@ def load(options: LoadOptions) -> Loaded:
     settings.remember(options.environ, spelled.places)
     problems += broken_rules(settings)
     written = {path: place for path, place in spelled.places.items() if path not in wrong}
+    origins = trace(settings, written, overlay, lambda path: value_at(spelled.tree, path))
+    settings.credit(origins)
     return Loaded(
         options=options,
         file=file,
         problems=problems,
         partial=settings,
-        origins=trace(settings, written, overlay, lambda path: value_at(spelled.tree, path)),
+        origins=origins,
         places=spelled.places,
         worker_id=options.environ.get("WORKER_ID") or None,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netscript_workers import config
 from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.errors import ConfigError
+from netscript_workers.wiring.reaching import reach
 
 if TYPE_CHECKING:
     from netscript_workers.ports.engine import Engine
@@ -36,7 +37,7 @@ def engine_for(settings: config.Settings, terms: Terms = NO_TERMS) -> "Engine":
 async def open_engine(settings: config.Settings) -> AsyncGenerator["Engine"]:
     """Open the engine of `settings` for the time of a `with`; raises as `Engine.open` does."""
     engine = engine_for(settings)
-    await engine.open()
+    await reach(engine, settings)
     try:
         yield engine
     finally:

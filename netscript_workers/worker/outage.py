@@ -23,11 +23,17 @@ class Outages:
     def __init__(self) -> None:
         """Begin in good health."""
         self._failing: dict[str, str] = {}
+        self.changed = asyncio.Event()
+        """Set whenever something begins to fail or works again; whoever waits for it clears it."""
 
     @property
     def degraded(self) -> str | None:
         """Return why the worker is degraded, or None."""
-        return next(iter(self._failing.values()), None)
+        return self.degraded_besides("")
+
+    def degraded_besides(self, what: str) -> str | None:
+        """Return the same without what `what` fails at: once that is told of, it works again."""
+        return next((reason for failing, reason in self._failing.items() if failing != what), None)
 
     async def outlast(
         self, what: str, call: Callable[[], Awaitable[T]], *, give_up: Callable[[], bool] | None = None
@@ -43,12 +49,13 @@ class Outages:
                 answer = await call()
             except EngineError as error:
                 if give_up is not None and give_up():
-                    self._failing.pop(what, None)
+                    self._over(what)
                     raise
                 now = time.monotonic()
                 self._failing[what] = f"{what}: {error}"
                 if not began:
                     began = now
+                    self.changed.set()
                 if not said or now - said >= SAY_AGAIN_S:
                     said = now
                     log.warning("degraded: cannot %s: %s; trying again", what, error)
@@ -56,6 +63,10 @@ class Outages:
                 delay = min(delay * 2, MAX_DELAY_S)
                 continue
             if began:
-                self._failing.pop(what, None)
+                self._over(what)
                 log.warning("recovered: could not %s for %.1f s", what, time.monotonic() - began)
             return answer
+
+    def _over(self, what: str) -> None:
+        if self._failing.pop(what, None) is not None:
+            self.changed.set()

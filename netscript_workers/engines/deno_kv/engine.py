@@ -1,5 +1,6 @@
 """The deno-kv engine: the three ports over one SQLite file in the layout of Deno KV."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.engines.deno_kv.admin import DenoKvAdmin
 from netscript_workers.engines.deno_kv.history import DenoKvHistory
+from netscript_workers.engines.deno_kv.probing import probe_file
 from netscript_workers.engines.deno_kv.queue import DenoKvQueue
 from netscript_workers.engines.deno_kv.schema import prepare
 from netscript_workers.engines.deno_kv.times import wall_ms as host_wall_ms
@@ -14,7 +16,7 @@ from netscript_workers.errors import EngineUnavailableError
 
 
 class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory):
-    """Fulfils `ports.engine.Engine`. Many processes of one host may have the file open.
+    """Fulfils `ports.engine.Engine` and `Probing`. Many processes of one host may have the file open.
 
     Owns two threads, two connections and the descriptors of its bells between `open` and `close`.
     `wall_ms` tells the time (ms since 1970), so that tests can own it. `terms` say how to read what Deno enqueues.
@@ -53,6 +55,10 @@ class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory):
             raise
         self._arrivals.allow()
         self._opened = True
+
+    async def probe(self) -> None:
+        """See `ports.engine.Probing`."""
+        await asyncio.get_running_loop().run_in_executor(None, probe_file, self._path)
 
     async def close(self) -> None:
         """Finish what is queued and let go of everything. Idempotent."""
