@@ -289,26 +289,3 @@ async def test_a_run_that_gets_no_slot_goes_back_unused_and_stops_the_worker():
         await line.in_status(Status.QUEUED, one)
         assert (await line.record(one)).attempt == 0
     assert "no slot can be started" in str(fault)
-
-
-async def test_an_unstarted_attempt_whose_claim_is_lost_is_dropped_and_records_nothing():
-    line = Line(default=1)
-    gate = asyncio.Event()
-
-    @line.job("slow")
-    async def slow(_execution, _observer):
-        await gate.wait()
-        return outcomes.succeeded(b"1")
-
-    async with line:
-        line.worker.lanes._by_topic["default"].mean_ms = 1.0  # runs were short so far: it looks ahead
-        first, *others = await line.enqueue("slow", 3)
-        await line.until(lambda: line.worker.lanes.held == 2)
-        lost = next(a for a in line.leases.attempts if a.execution.id == others[0])
-        line.leases.lose_unstarted(lost)
-        assert line.worker.lanes.held == 1
-        assert [a.execution.id for a in line.leases.attempts] == [first, others[1]]
-        gate.set()
-        await line.ended(first, others[1])
-        assert (await line.record(others[0])).status is Status.RUNNING  # as whoever holds its claim left it
-        assert others[0] not in line.runner.starts
