@@ -9,7 +9,6 @@ from netscript_workers.config.choices import LogFormat, LogLevel, Provider, Sand
 from netscript_workers.config.declare import declare
 from netscript_workers.config.definitions import GroupTable, JobTable, TaskTable
 from netscript_workers.config.node import Node
-from netscript_workers.config.options import Origin, OriginKind
 from netscript_workers.config.place import KeyPath, Place, dotted
 from netscript_workers.config.values import (
     AmqpUrl,
@@ -186,7 +185,7 @@ class Settings(Node):
 
     _telemetry_variables: tuple[str, ...] = PrivateAttr(default=())
     _places: Mapping[KeyPath, Place] = PrivateAttr(default={})
-    _origins: Mapping[str, Origin] = PrivateAttr(default={})
+    _said_by: Mapping[str, str] = PrivateAttr(default={})
 
     @property
     def telemetry_variables(self) -> tuple[str, ...]:
@@ -198,20 +197,13 @@ class Settings(Node):
         self._telemetry_variables = tuple(name for name in sorted(environ) if _exports(name, environ[name]))
         self._places = places
 
-    def credit(self, origins: Mapping[str, Origin]) -> None:
-        """Note where each value comes from, by dotted path; called once, by `load`."""
-        self._origins = origins
+    def credit(self, said_by: Mapping[str, str]) -> None:
+        """Note in words where values come from, by dotted path; called once, by `load`."""
+        self._said_by = said_by
 
     def said_by(self, *path: str | int) -> str:
-        """Say where a value comes from: `REDIS_URL`, or `connections.redis_url in config.toml, line 3`."""
-        origin = self._origins.get(dotted(path))
-        if origin is None or origin.source is OriginKind.DEFAULT:
-            return f"the default of {dotted(path)}"
-        if origin.source is not OriginKind.FILE:
-            return origin.detail
-        place = self.place_of(*path)
-        line = f", line {place.line}" if place.line else ""
-        return f"{dotted(path)} in {place.file}{line}"
+        """Say where a value under `connections` comes from: `REDIS_URL`, or `connections.redis_url in config.toml, line 3`."""
+        return self._said_by.get(dotted(path), dotted(path))
 
     def place_of(self, *path: str | int) -> Place:
         """Return the place of a key of the file, or of the nearest table around it."""
