@@ -153,11 +153,11 @@ class Daemon:
                 raise
             except EngineError as error:
                 left = deadline - time.monotonic()
-                if left <= delay:
+                if left <= 0:
                     log.error("gave up reaching the queue after %.1f s", time.monotonic() - began)  # noqa: TRY400 - it is raised
                     raise
                 log.warning("cannot reach the queue yet: %s Trying again for up to %.0f s.", error, left)
-                if await self._told_to_stop_within(delay * random.uniform(0.5, 1.0)):
+                if await self._told_to_stop_within(min(left, delay * random.uniform(0.5, 1.0))):
                     return False
                 delay = min(delay * 2, 5.0)
             else:
