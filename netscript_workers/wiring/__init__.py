@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from netscript_workers.wiring.engine import ArchiveUse, engine_for, open_engine, tables_of
     from netscript_workers.wiring.once import run_once
     from netscript_workers.wiring.project import Project, load_project, scan_catalog
+    from netscript_workers.wiring.reaching import probe, reach
     from netscript_workers.wiring.worker import assemble_worker, runners_for
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "engine_for",
     "load_project",
     "open_engine",
+    "probe",
+    "reach",
     "run_once",
     "runners_for",
     "scan_catalog",
@@ -34,6 +37,8 @@ _HOMES: Final = {
     "engine_for": "engine",
     "load_project": "project",
     "open_engine": "engine",
+    "probe": "reaching",
+    "reach": "reaching",
     "run_once": "once",
     "runners_for": "worker",
     "scan_catalog": "project",

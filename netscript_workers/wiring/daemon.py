@@ -16,6 +16,7 @@ from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.engine import engine_for
 from netscript_workers.wiring.project import Project, told
+from netscript_workers.wiring.reaching import reach
 from netscript_workers.wiring.worker import assemble_worker, describe_worker, runners_for, worker_name
 from netscript_workers.worker.drain import drained
 from netscript_workers.worker.leases import LeaseTerms
@@ -92,6 +93,7 @@ class ConfiguredDaemon:
         return Daemon(
             DaemonParts(
                 engine=engine,
+                reach=partial(reach, engine, settings),
                 line=assembly.worker,
                 services=(*assembly.services, presence, Sweeper(engine)),
                 slots=assembly.slots,

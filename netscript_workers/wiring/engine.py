@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from netscript_workers import config
 from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.errors import ConfigError
+from netscript_workers.wiring.reaching import reach
 
 if TYPE_CHECKING:
     from netscript_workers.config.secret import SecretUrl
@@ -136,7 +137,7 @@ async def open_engine(
 ) -> AsyncGenerator["Engine"]:
     """Open the engine of `settings` for the time of a `with`; raises as `Engine.open` does."""
     engine = engine_for(settings, archive=archive)
-    await engine.open()
+    await reach(engine, settings)
     try:
         yield engine
     finally:

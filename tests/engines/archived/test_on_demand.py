@@ -9,7 +9,7 @@ from contracts.engines import Clock
 from netscript_workers.domain.ids import IdFactory
 from netscript_workers.engines.archived import ArchivedEngine, OnDemand
 from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
-from netscript_workers.errors import EngineUnavailableError
+from netscript_workers.errors import EngineFormatError, EngineUnavailableError
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
 
@@ -28,6 +28,15 @@ async def test_who_enqueues_makes_no_archive(tmp_path):
     await engine.erase()
     await engine.close()
     await engine.close()
+
+
+async def test_a_probe_makes_no_archive(tmp_path):
+    archive = SqliteArchive(tmp_path / "archive.db")
+    await ArchivedEngine(DenoKvEngine(tmp_path / "queue.db"), archive).probe()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "archive.db").write_text("no database at all, but long enough to be looked at" * 40)
+    with pytest.raises(EngineFormatError):
+        await ArchivedEngine(DenoKvEngine(tmp_path / "queue.db"), archive).probe()
 
 
 async def test_every_question_is_handed_on(tmp_path):
