@@ -37,6 +37,7 @@ def build() -> typer.Typer:
         bench,
         conformance,
         daemon,
+        db,
         dead,
         doctor,
         execute,
@@ -77,6 +78,7 @@ def build() -> typer.Typer:
         schema,
         doctor,
         conformance,
+        db,
         bench,
     ):
         noun.register(app)

@@ -119,20 +119,20 @@ def _provider_of(settings: "Settings") -> str:
 
 
 async def _try_all(settings: "Settings", lease_ms: int) -> "list[Verdict]":
-    from contextlib import AsyncExitStack
-
     from netscript_workers import config, wiring
     from netscript_workers.cli.conformance_stage import Stage
 
-    async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(wiring.open_engine(settings))
-        second = first
-        if config.resolve_provider(settings).provider is not config.Provider.MEMORY:
-            second = await stack.enter_async_context(wiring.open_engine(settings))
-        stage = Stage(first, second, lease_ms)
+    never = wiring.ArchiveUse.NEVER
+    async with wiring.open_engine(settings, never) as first:
+        stage = Stage(first, lease_ms)
         try:
-            return [await _tried(check, stage) for check in _checks()]
-        finally:
+            # In memory two engines would be two queues.
+            if config.resolve_provider(settings).provider is config.Provider.MEMORY:
+                return [await _tried(check, stage) for check in _checks()]
+            async with wiring.open_engine(settings, never) as second:
+                stage.two.engine = second
+                return [await _tried(check, stage) for check in _checks()]
+        finally:  # the second one is closed by now: it would make anew what is deleted
             await _clear(stage, first, settings.queue_name)
 
 

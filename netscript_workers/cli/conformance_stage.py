@@ -98,10 +98,10 @@ class Worker:
 class Stage:
     """The queue under test, seen by two workers. `lease_ms` is the lease of the worker that gets lost."""
 
-    def __init__(self, first: "Engine", second: "Engine", lease_ms: int) -> None:
-        """Use two opened engines on one queue name; they may be the same object."""
-        self.one = Worker("conformance-1", first)
-        self.two = Worker("conformance-2", second)
+    def __init__(self, engine: "Engine", lease_ms: int) -> None:
+        """Use an opened engine for both workers; give `two` one of its own on the same queue, where there can be two."""
+        self.one = Worker("conformance-1", engine)
+        self.two = Worker("conformance-2", engine)
         self.lease_ms = lease_ms
         self._ids = IdFactory()
         self._topics: list[str] = []

@@ -124,14 +124,8 @@ def _reach(settings: "Settings") -> Iterable[Problem]:
     from netscript_workers import wiring
     from netscript_workers.errors import EngineError
 
-    async def opened() -> None:
-        async with asyncio.timeout(max(settings.connect_timeout, 1) / 1000), wiring.open_engine(settings):
-            pass
-
     try:
-        asyncio.run(opened())
-    except TimeoutError:
-        yield problem_at("E029", Place(("connections",)), "the store did not answer within connect_timeout")
+        asyncio.run(wiring.probe(wiring.engine_for(settings), settings, max(settings.connect_timeout, 1)))
     except EngineError as error:
         yield problem_at("E029", Place(("connections",)), f"the store cannot be reached: {error}")
 

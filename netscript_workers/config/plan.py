@@ -159,6 +159,8 @@ def _connections(provider: Provider, settings: "Settings") -> dict[str, int]:
             str(settings.connections.amqp_url): costs.AMQP_CONNECTIONS,
             **_connections(resolve_records(settings).provider, settings),
         }
+    if provider is Provider.REDIS:
+        return {str(settings.connections.redis_url or "redis"): costs.REDIS_CONNECTIONS}
     return {provider.value: 0}  # not available in this version: nothing connects
 
 

@@ -40,7 +40,7 @@ def warm_up() -> None:
 
 def _run_once(handlers: Handlers, target: str) -> None:
     ours, theirs = socket.socketpair()
-    slot = Slot(theirs, handlers, once=True)
+    slot = Slot(theirs, handlers=handlers, once=True)
     with ours:
         ours.sendall(frame(Run(_execution(target), 1, _DEADLINE)))
         slot.serve()

@@ -16,6 +16,7 @@ from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.engine import engine_for
 from netscript_workers.wiring.project import Project, told
+from netscript_workers.wiring.reaching import reach
 from netscript_workers.wiring.worker import assemble_worker, describe_worker, runners_for, worker_name
 from netscript_workers.worker.drain import drained
 from netscript_workers.worker.leases import LeaseTerms
@@ -32,8 +33,9 @@ log = logging.getLogger("netscript_workers.daemon")
 class ConfiguredDaemon:
     """A daemon with its log set up and its project told of; `run` may be awaited once."""
 
-    def __init__(self, project: Project, *, role: str, drain: bool) -> None:
+    def __init__(self, project: Project, *, role: str, drain: bool, migrate: bool) -> None:
         """Take what `build_daemon` has checked."""
+        self._migrate = migrate
         self._project = project
         self._role = role
         self._drain = drain
@@ -75,7 +77,7 @@ class ConfiguredDaemon:
         project, settings = self._project, self._project.settings
         pool = pool_of(project)
         terms = Terms(find=project.targets.get, max_payload_bytes=settings.max_payload_bytes)
-        engine = engine_for(settings, terms)
+        engine = engine_for(settings, terms, migrate=self._migrate)
         name = worker_name(project.options.environ)
         assembly = assemble_worker(
             engine,
@@ -91,6 +93,7 @@ class ConfiguredDaemon:
         return Daemon(
             DaemonParts(
                 engine=engine,
+                reach=partial(reach, engine, settings),
                 line=assembly.worker,
                 services=(*assembly.services, presence, Sweeper(engine)),
                 slots=assembly.slots,
@@ -105,8 +108,10 @@ class ConfiguredDaemon:
         )
 
 
-def build_daemon(project: Project, *, role: str, drain: bool = False) -> ConfiguredDaemon:
-    """Return the daemon of `project`; `role` is what `status` shows.
+def build_daemon(
+    project: Project, *, role: str, drain: bool = False, migrate: bool = True
+) -> ConfiguredDaemon:
+    """Return the daemon of `project`; `role` is what `status` shows, `migrate` false leaves a database's tables as they are.
 
     Raises `ConfigError` (78) when the configuration needs what this version cannot do: nothing is accepted and ignored.
     """
@@ -119,7 +124,7 @@ def build_daemon(project: Project, *, role: str, drain: bool = False) -> Configu
         if missing:
             lines = "\n".join(f"  {told(problem)}" for problem in missing)
             raise ConfigError(f"this version cannot do what the configuration asks for:\n{lines}")
-    return ConfiguredDaemon(project, role=role, drain=drain)
+    return ConfiguredDaemon(project, role=role, drain=drain, migrate=migrate)
 
 
 def pool_of(project: Project) -> Pool:

@@ -14,6 +14,8 @@ from contracts.archives import finished
 from contracts.engines import DAY_MS, Clock
 from netscript_workers.domain.execution import Status
 from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
+from netscript_workers.engines.postgres import PostgresArchive
+from netscript_workers.ports.archive import Archive
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
 
@@ -87,6 +89,15 @@ async def measure_history(store) -> None:
     await timed("lines of one", lambda: store.logs(ids[3]))
 
 
+async def measure_archive(archive: Archive, clock: Clock) -> None:
+    await measure_history(archive)
+    await timed("dead letters, the latest 20", lambda: archive.find_dead(DeadFilter(), 20))
+    await timed("dead letters of a target", lambda: archive.find_dead(DeadFilter(target="target-0"), 20))
+    await timed("count of dead letters", archive.count_dead)
+    clock.move(38 * DAY_MS - RECORDS * 10)
+    await timed("delete 500 past their age", lambda: archive.drop_due(500))
+
+
 async def fill(put, clock: Clock, what: str) -> None:
     began = time.perf_counter()
     for start in range(0, RECORDS, BATCH):
@@ -101,13 +112,22 @@ async def test_an_archive_in_sqlite(tmp_path):
     await archive.open()
     await fill(archive.put_many, clock, "archive in SQLite")
     print(f"  the file has {(tmp_path / 'archive.db').stat().st_size / RECORDS:,.0f} bytes for each")
-    await measure_history(archive)
-    await timed("dead letters, the latest 20", lambda: archive.find_dead(DeadFilter(), 20))
-    await timed("dead letters of a target", lambda: archive.find_dead(DeadFilter(target="target-0"), 20))
-    await timed("count of dead letters", archive.count_dead)
-    clock.move(38 * DAY_MS - RECORDS * 10)
-    await timed("delete 500 past their age", lambda: archive.drop_due(500))
+    await measure_archive(archive, clock)
     await archive.close()
+
+
+@pytest.mark.services
+async def test_an_archive_in_postgres(postgres_server):
+    clock = Clock()
+    url = postgres_server.new_database()
+    archive = PostgresArchive(url, clock=clock)
+    await archive.open()
+    await fill(archive.put_many, clock, "archive in PostgreSQL")
+    size = int(postgres_server.sql("SELECT pg_database_size(current_database())", url=url))
+    print(f"  the database has {size / RECORDS:,.0f} bytes for each")
+    await measure_archive(archive, clock)
+    await archive.close()
+    postgres_server.drop_database(url)
 
 
 async def test_live_records_of_deno_kv(tmp_path):

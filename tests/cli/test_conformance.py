@@ -74,20 +74,20 @@ class Deaf(MemoryEngine):
 )
 async def test_a_broken_promise_is_found(engine, check):
     broken, sound = engine(), MemoryEngine()
-    assert not (await check(Stage(broken, broken, 200))).kept
-    assert (await check(Stage(sound, sound, 200))).kept
+    assert not (await check(Stage(broken, 200))).kept
+    assert (await check(Stage(sound, 200))).kept
 
 
 @pytest.mark.parametrize("check", [times.latency, times.retry, times.cancel])
 async def test_a_sound_engine_keeps_its_times(check):
     sound = MemoryEngine()
-    assert (await check(Stage(sound, sound, 200))).kept
+    assert (await check(Stage(sound, 200))).kept
 
 
 async def test_nothing_is_left_of_the_queue(tmp_path):
     engine = DenoKvEngine(tmp_path / "queue.db", "throw-away")
     await engine.open()
-    stage = Stage(engine, engine, 500)
+    stage = Stage(engine, 500)
     for check in (orders.order, orders.pause, orders.completed, times.cancel, times.lost_worker):
         assert (await check(stage)).kept
     await stage.put(stage.topic(), 3)
@@ -101,7 +101,7 @@ async def test_nothing_is_left_of_the_queue(tmp_path):
 
 async def test_what_still_runs_is_told_as_left(tmp_path):
     engine = MemoryEngine()
-    stage = Stage(engine, engine, 500)
+    stage = Stage(engine, 500)
     topic = stage.topic()
     await stage.put(topic)
     await stage.two.claim(topic)

@@ -1,9 +1,11 @@
 """The engine's threads: what breaks in them is told to whoever waits."""
 
 import asyncio
+import sqlite3
 
 import pytest
 
+from contracts.engines import claim, claimed_ids, put
 from netscript_workers.engines.deno_kv import DenoKvEngine, connection
 from netscript_workers.engines.deno_kv.journal import Journal
 from netscript_workers.engines.deno_kv.writer import Writer
@@ -70,3 +72,26 @@ async def test_a_write_is_answered_only_after_the_disk_has_it(tmp_path, monkeypa
     order.append("answered")
     await asyncio.wait_for(engine.close(), 20)
     assert order == ["synced", "answered"]
+
+
+async def test_a_claim_whose_caller_goes_away_while_the_engine_closes_is_taken_back(tmp_path):
+    path = tmp_path / "queue.sqlite3"
+    engine = DenoKvEngine(path)
+    await engine.open()
+    (one,) = await put(engine)
+    assert await claim(engine, 1, (("another",), 1)) == []
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    claiming = asyncio.create_task(claim(engine))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(engine.close())
+    await asyncio.sleep(0)
+    claiming.cancel()
+    await asyncio.wait({claiming}, timeout=20)
+    other.execute("COMMIT")
+    other.close()
+    await asyncio.wait_for(closing, 20)
+    again = DenoKvEngine(path)
+    await again.open()
+    assert await claimed_ids(again) == [one]
+    await again.close()

@@ -41,6 +41,7 @@ class Bells:
         self._watch = -1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._strokes = dict.fromkeys(Bell, 0)
+        self.heard = 0
         self._waiting: dict[Bell, set[asyncio.Future[None]]] = {bell: set() for bell in Bell}
 
     def open(self) -> None:
@@ -121,6 +122,7 @@ class Bells:
 
     def _strike(self, bell: Bell) -> None:
         self._strokes[bell] += 1
+        self.heard += 1
         for waiter in self._waiting[bell]:
             _release(waiter)
 

@@ -23,7 +23,7 @@ from netscript_workers.ports.queue import Claim, ClaimRequest, Renewal
 
 _read_keys = msgspec.json.Decoder(list[tuple[str, str, str]]).decode
 _read_claims = msgspec.json.Decoder(list[tuple[str, int]]).decode
-_read_waiting = msgspec.json.Decoder(tuple[int, int | None]).decode
+_read_waiting = msgspec.json.Decoder(tuple[int, int | None, int]).decode
 
 
 class Looked(NamedTuple):
@@ -43,16 +43,17 @@ class DenoKvQueue(Base):
         super().__init__(path, queue_name, wall_ms)
         self._heard = -1
         self._looked: Looked | None = None
-        self._arrivals = Arrivals(self._connections, LogWatch(path), self._sql, self._enqueue, terms, wall_ms)
+        self._arrivals = Arrivals(
+            self._connections, self._bells, LogWatch(path), self._sql, self._enqueue, terms, wall_ms
+        )
 
     async def enqueue_many(self, requests: Sequence[NewExecution]) -> list[Enqueued]:
         """See `ports.queue.Queue`."""
         if not requests:
             return []
-        return await self._connections.write(lambda tx: self._enqueue(tx, requests))
+        return await self._connections.write(lambda tx: self._enqueue(tx, requests, self._wall_ms()))
 
-    def _enqueue(self, tx: Transaction, requests: Sequence[NewExecution]) -> list[Enqueued]:
-        now = self._wall_ms()
+    def _enqueue(self, tx: Transaction, requests: Sequence[NewExecution], now: int) -> list[Enqueued]:
         holders = self._holders(tx, requests, now)
         answers: list[Enqueued] = []
         rows: list[list[Any]] = []
@@ -179,7 +180,9 @@ class DenoKvQueue(Base):
                 looked = None
             else:
                 found = await self._connections.read(self._sql["is_waiting"], self._with(topics=names))
-                waiting, due = _read_waiting(found)
+                waiting, due, arrived = _read_waiting(found)
+                if arrived:
+                    self._arrivals.nudge()
             until_due = left if due is None else due - self._wall_ms()
             if waiting or until_due <= 0:
                 return

@@ -63,9 +63,9 @@ class Writer:
         self._bells = bells
         self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._in_hand: list[_Item] = []
-        self._journal = Journal(path)
         self.commits = 0
         self.arrived = False
+        self._journal = Journal(path)
         self._broken: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._write_for_ever, name="deno-kv-write", daemon=True)
@@ -85,9 +85,17 @@ class Writer:
 
     async def close(self) -> None:
         """Do what is queued, end the thread and close the connection; within about `CLOSE_BOUND_S`."""
+        loop = asyncio.get_running_loop()
         self._items.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._thread.join, CLOSE_BOUND_S)
-        if self._thread.is_alive():  # it still waits for the lock: its connection must not be closed under it
+        await loop.run_in_executor(None, self._thread.join, CLOSE_BOUND_S)
+        ended = not self._thread.is_alive()
+        if ended and not self._items.empty() and self._broken is None:
+            # Callers that went away during the last writes: what was done for them is taken back.
+            self._items.put(None)
+            late = loop.run_in_executor(None, self._write_until_told)
+            await asyncio.wait({late}, timeout=CLOSE_BOUND_S)
+            ended = late.done()
+        if not ended:  # it still waits for the lock: its connection must not be closed under it
             log.error("the last writes to %s still wait for its lock; they are left to run out", self._path)
         else:
             self._db.close()

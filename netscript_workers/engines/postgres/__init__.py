@@ -2,5 +2,6 @@
 
 from netscript_workers.engines.postgres.archive import PostgresArchive
 from netscript_workers.engines.postgres.engine import PostgresEngine
+from netscript_workers.engines.postgres.migrating import PostgresTables
 
-__all__ = ["PostgresArchive", "PostgresEngine"]
+__all__ = ["PostgresArchive", "PostgresEngine", "PostgresTables"]

@@ -1,25 +1,17 @@
 """Brings the schema to the newest layout: numbered migrations, in one transaction, one process at a time."""
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from netscript_workers.engines.postgres.connection import LONG_BOUND_S, Connections
 from netscript_workers.engines.postgres.statements import migrations, statement
 from netscript_workers.errors import EngineFormatError
+from netscript_workers.ports.tables import Layout
 
 if TYPE_CHECKING:
     from netscript_workers.engines.postgres.connection import Connection
 
 _LOCK: Final = 0x6E657473  # "nets": one number for every process that migrates
-
-
-class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """Which layout a database has (0: none yet), which one this version needs, and the migrations between them."""
-
-    found: int
-    needed: int
-    outstanding: tuple[str, ...] = ()
 
 
 async def layout_of(connections: Connections) -> Layout:
@@ -69,3 +61,28 @@ async def _look(connection: "Connection") -> Layout:
         needed=known[-1][0],
         outstanding=tuple(name for number, name, _ in known if number > found),
     )
+
+
+class PostgresTables:
+    """Fulfils `ports.tables.Tables`; connects anew for each call."""
+
+    def __init__(self, url: str, *, shown: str = "(a database)") -> None:
+        """Serve the database at `url`; `shown` names it in messages (the masked URL)."""
+        self._url = url
+        self._shown = shown
+
+    async def status(self) -> Layout:
+        """See `ports.tables.Tables`."""
+        return await self._opened(layout_of)
+
+    async def upgrade(self) -> Layout:
+        """See `ports.tables.Tables`."""
+        return await self._opened(migrate)
+
+    async def _opened(self, use: Callable[[Connections], Awaitable[Layout]]) -> Layout:
+        connections = Connections(self._url, self._shown)
+        await connections.open()
+        try:
+            return await use(connections)
+        finally:
+            await connections.close()

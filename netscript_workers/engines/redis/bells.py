@@ -20,7 +20,7 @@ from netscript_workers.engines.redis.records import long
 
 LOOK_AGAIN_S: Final = 2.0
 _HEARTBEAT_S: Final = 10.0
-_READY_S: Final = 5.0
+_READY_S: Final = 2.0
 _MAX_DELAY_S: Final = 5.0
 _ALL: Final = "*"
 

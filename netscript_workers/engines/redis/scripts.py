@@ -1,11 +1,15 @@
-"""The Lua of this engine, read once from the files named by their verb; each begins with what they share."""
+"""The Lua of this engine, read once from the files named by their verb; each begins with what it needs of the shared ones."""
 
 import hashlib
+import re
 from importlib.resources import files
 from typing import Final, NamedTuple
 
 _FOLDER: Final = "lua"
-_SHARED: Final = "common"
+_BEGINNING: Final = "shared/keys"
+_SHARED: Final = ("shared/records", "shared/waiting", "shared/ended")
+_FUNCTION: Final = re.compile(r"(?:^--[^\n]*\n)*^local function (\w+)\(.*?^end\n+", re.MULTILINE | re.DOTALL)
+_WORD: Final = re.compile(r"\w+")
 
 
 class Script(NamedTuple):
@@ -23,14 +27,26 @@ class Scripts:
         self._scripts: dict[str, Script] = {}
 
     def __getitem__(self, verb: str) -> Script:
-        """Return the script in `lua/<verb>.lua`, what all share laid in behind its first line (its flags)."""
+        """Return the script in `lua/<verb>.lua`, what it needs of the shared files laid in behind its first line (its flags)."""
         script = self._scripts.get(verb)
         if script is None:
             flags, _, rest = _read(verb).partition("\n")
-            text = f"{flags}\n{_read(_SHARED)}{rest}"
+            shared = needed("\n".join(map(_read, _SHARED)), rest)
+            text = f"{flags}\n{_read(_BEGINNING)}{shared}{rest}"
             script = Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
             self._scripts[verb] = script
         return script
+
+
+def needed(shared: str, script: str) -> str:
+    """Return those functions of `shared` that `script` comes to: each costs time at every call."""
+    kept: list[str] = []
+    words = set(_WORD.findall(script))
+    for found in reversed(list(_FUNCTION.finditer(shared))):  # a function uses those before it only
+        if found[1] in words:
+            kept.append(found[0])
+            words.update(_WORD.findall(found[0]))
+    return "".join(reversed(kept))
 
 
 def _read(name: str) -> str:

@@ -112,3 +112,12 @@ async def test_an_erased_queue_leaves_no_key_and_others_alone(engine, own, redis
     await other.erase()
     assert await other.find(HistoryQuery()) == []
     await other.close()
+
+
+async def test_indexes_that_have_nothing_in_common_are_not_walked(engine, own):
+    await put(engine, *(new("a", topic="x") for _ in range(2000)), new("a", topic="y"), new("b", topic="z"))
+    own.client.config_resetstat()
+    assert await engine.find(HistoryQuery(target="a", topic="z")) == []
+    assert "cmdstat_hmget" not in own.client.info("commandstats")
+    (found,) = await engine.find(HistoryQuery(target="a", topic="y"))
+    assert (found.target, found.topic) == ("a", "y")

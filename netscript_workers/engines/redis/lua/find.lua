@@ -51,12 +51,31 @@ local function running()
   return found, true
 end
 
+local function common(keys)
+  push2(keys, 'LIMIT', 1)
+  return call('ZINTERCARD', #keys - 2, unpack(keys))
+end
+
+-- Several indexes that have nothing in common need no walk: the answer is found at once when it is none.
+local function nothing_in_common(choices)
+  local keys = {}
+  for _, choice in ipairs(choices) do
+    if choice then
+      push(keys, P .. choice)
+    end
+  end
+  return #keys > 1 and not GIVEN[7] and common(keys) == 0
+end
+
 local function names()
   if correlation then
     return { P .. 'i:c:' .. correlation }
   end
   local best, least
   local choices = { target and 'i:g:' .. target or false, topic and 'i:o:' .. topic or false, status and 'i:s:' .. status or false }
+  if nothing_in_common(choices) then
+    return {}
+  end
   for _, choice in ipairs(choices) do
     local size = choice and call('ZCARD', P .. choice)
     if size and (not least or size < least) then

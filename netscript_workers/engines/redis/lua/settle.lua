@@ -13,10 +13,7 @@ local function apply(s, m)
   m.status, m.attempt, m.max_attempts = status, s[5], kind[2]
   m.token, m.mark = s[3], nil
   m.exit_code, m.peak_memory, m.cpu_ms = s[9], s[10], s[11]
-  if s[8] then
-    call('HSET', P .. 'e:' .. id, 'f', ARGV[s[8]])
-    m.words = true
-  end
+  m.words = s[8] and true or nil
   if s[12] then
     call('RPUSH', P .. 'x:' .. id, ARGV[s[12]])
     m.tries = true
@@ -34,13 +31,13 @@ local function apply(s, m)
   if FINISHED[status] then
     m.started_at = s[6] or m.started_at
     m.completed_at = s[7] or NOW
-    finish(ends, id, m, kind[4], kind[5])
+    finish(ends, id, m, kind[4], kind[5], ARGV[s[8]])
     return
   end
   m.started_at, m.worker_id = nil, nil
   if asked then -- it would go back into the queue although somebody asked to cancel it
     m.status, m.completed_at = 'cancelled', NOW
-    finish(ends, id, m, KEEP, ARCHIVE)
+    finish(ends, id, m, KEEP, ARCHIVE, ARGV[s[8]])
     return
   end
   m.mark = s[3]
@@ -53,7 +50,7 @@ local function apply(s, m)
   else
     to_queue(adds, id, m)
   end
-  write(id, m)
+  write(id, m, ARGV[s[8]])
 end
 
 for n, s in ipairs(GIVEN[1]) do
