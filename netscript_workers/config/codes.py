@@ -35,6 +35,7 @@ ERRORS: Final[Mapping[str, str]] = {
     "E027": "a task without permissions, under require_permissions",
     "E028": "the plan needs more memory than --max-memory allows",
     "E029": "the store cannot be reached (--connect)",
+    "E030": "a queue provider whose server nothing names",
 }
 
 WARNINGS: Final[Mapping[str, str]] = {

@@ -23,7 +23,7 @@ from netscript_workers.ports.queue import LaneDemand
 from netscript_workers.worker.attempt import Attempt
 
 LOOK_AHEAD_MS: Final = 25.0
-MAX_LOOK_AHEAD: Final = 256
+MAX_LOOK_AHEAD: Final = 512
 MAX_CHAIN: Final = 8
 _SMOOTHING: Final = 0.2
 _LONG_MS: Final = 1_000.0

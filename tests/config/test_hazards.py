@@ -132,3 +132,10 @@ def test_what_belongs_to_other_commands_does_not_stop_a_daemon():
 def test_disabled_targets_and_quiet_exporters_need_nothing(load):
     settings = load("", environ={"OTEL_TRACES_EXPORTER": "none", "OTEL_SERVICE_NAME": "x"}).settings
     assert config.unavailable(settings, {"a": job(schedule="@daily", enabled=False)}) == []
+
+
+def test_a_provider_whose_server_nothing_names_is_an_error(load):
+    (problem,) = load('queue_provider = "redis"').problems
+    assert (problem.code, problem.path, problem.line) == ("E030", "queue_provider", 1)
+    assert "REDIS_URL" in problem.hint
+    assert load('queue_provider = "redis"', environ={"REDIS_URL": "redis://h"}).problems == []

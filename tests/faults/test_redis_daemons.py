@@ -42,7 +42,7 @@ from netscript_workers import job
 async def note(ctx, payload: dict):
     await asyncio.sleep(payload["seconds"])
     fd = os.open(payload["file"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(fd, (ctx.id + "\\n").encode())
+    os.write(fd, f"{ctx.id} {os.getpid()}\\n".encode())
     os.close(fd)
 """
 
@@ -64,7 +64,12 @@ class Scene:
         return asyncio.run(put())
 
     def ran(self) -> Counter[str]:
-        return Counter(self.notes.read_text().split()) if self.notes.exists() else Counter()
+        """Tell how often each execution ran."""
+        lines = self.notes.read_text().splitlines() if self.notes.exists() else []
+        return Counter(line.split()[0] for line in lines)
+
+    def has_run_in(self, daemon: subprocess.Popen[bytes]) -> bool:
+        return self.notes.exists() and f" {daemon.pid}\n" in self.notes.read_text()
 
     def start(self, number: int) -> subprocess.Popen[bytes]:
         return self.project.start("--log-level", "warning", log=f"daemon-{number}.log")
@@ -106,24 +111,31 @@ def test_ten_thousand_short_runs_over_four_workers_run_once_each(tmp_path, priva
 
 def test_nothing_is_lost_when_workers_are_killed_again_and_again(tmp_path, private_redis):
     scene = Scene(tmp_path, private_redis())
-    ids = scene.enqueue(400, 0.01)
     chance = random.Random(3)
     keeper = scene.start(0)
+    ids: list[str] = []
     kills = 5
     try:
         for number in range(1, kills + 1):
-            before = scene.notes.stat().st_size if scene.notes.exists() else 0
             daemon = scene.start(number)
-            until(lambda b=before: scene.notes.exists() and scene.notes.stat().st_size > b, "a run")
-            time.sleep(chance.uniform(0.2, 0.8))  # somewhere in mid-work is the point
-            daemon.send_signal(signal.SIGKILL)
-            daemon.wait()
-        ids += scene.enqueue(100, 0.01)
+            try:
+                until(lambda d=daemon: d.pid in pids(scene), "the daemon's announcement")
+                ids += scene.enqueue(200, 0.02)
+                until(lambda d=daemon: scene.has_run_in(d), "a run in the daemon")
+                time.sleep(chance.uniform(0, 0.2))  # somewhere in mid-work is the point
+            finally:
+                daemon.send_signal(signal.SIGKILL)
+                daemon.wait()
         until(scene.finished, "the end of all runs", 90)
     finally:
         scene.end([keeper])
     scene.all_completed(ids)
     assert scene.repeated() <= kills * 32
+
+
+def pids(scene: Scene) -> set[int]:
+    """The daemons that have announced themselves."""
+    return {worker["pid"] for worker in scene.project.json("status")["workers"]}
 
 
 @pytest.mark.parametrize("trouble", ["restart", "kill", "pause"])

@@ -46,7 +46,7 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
         except EngineError as error:
             await self._server.close()
             raise EngineUnavailableError(
-                f"{error}. Start the server, or correct connections.redis_url (REDIS_URL)."
+                f"{str(error).rstrip('.')}. Start the server, or correct connections.redis_url (REDIS_URL)."
             ) from error
         if version < OLDEST:
             await self._server.close()

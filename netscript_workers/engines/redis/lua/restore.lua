@@ -9,8 +9,9 @@ for n, one in ipairs(GIVEN) do
     while call('ZCOUNT', P .. 'i:o:' .. i[3], seq, seq) > 0 do
       seq = seq + 1
     end
-    m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key = text(seq), i[1], i[2], i[3], i[4], i[5]
-    call('HSET', P .. 'e:' .. id, 'b', ARGV[2 + n], 'i', encode({ m.seq, i[1], i[2], i[3], i[4], i[5] }))
+    local fixed = { text(seq), i[1], i[2], i[3], i[4], i[5] }
+    with_fixed(m, fixed)
+    call('HSET', P .. 'e:' .. id, 'b', ARGV[2 + n], 'i', encode(fixed))
     if one[4] then
       call('HSET', P .. 'e:' .. id, 'f', ARGV[one[4]])
       m.words = true

@@ -49,30 +49,22 @@ local function count_running(targets, topics)
   count('running', counts)
 end
 
-local function read(id)
-  local h = call('HMGET', P .. 'e:' .. id, 'm', 'i')
-  if not h[1] then
-    return nil
-  end
-  local m, i = decode(h[1]), decode(h[2])
-  m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key = i[1], i[2], i[3], i[4], i[5], i[6]
-  return m
+-- What stands in i is seen in m, and not written with it.
+local function with_fixed(m, i)
+  local fixed = { seq = i[1], priority = i[2], target = i[3], topic = i[4], correlation_id = i[5], idempotency_key = i[6] }
+  return setmetatable(m, { __index = fixed })
 end
 
--- What stands in i is not written again.
-local function packed(m)
-  local seq, priority, target, topic, correlation, key = m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key
-  m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key = nil, nil, nil, nil, nil, nil
-  local map = encode(m)
-  m.seq, m.priority, m.target, m.topic, m.correlation_id, m.idempotency_key = seq, priority, target, topic, correlation, key
-  return map
+local function read(id)
+  local h = call('HMGET', P .. 'e:' .. id, 'm', 'i')
+  return h[1] and with_fixed(decode(h[1]), decode(h[2]))
 end
 
 local function write(id, m, words)
   if words then
-    call('HSET', P .. 'e:' .. id, 'm', packed(m), 'f', words)
+    call('HSET', P .. 'e:' .. id, 'm', encode(m), 'f', words)
   else
-    call('HSET', P .. 'e:' .. id, 'm', packed(m))
+    call('HSET', P .. 'e:' .. id, 'm', encode(m))
   end
 end
 
