@@ -105,6 +105,8 @@ class SlotProcess:
         """
         if self._ahead is None or self.execution is None or self.children or not self.alive:
             return None
+        if self._connection.is_behind:  # the run before it is still on its way
+            return None
         serial = next(self._serials)
         run = Run(execution, target.max_attempts, 0, serial=serial, timeout=target.timeout)
         waiting = Waiting(execution, serial, observer, begun, self._loop.create_future(), frame(run))
@@ -147,9 +149,14 @@ class SlotProcess:
             return
         self._read_rest()
         self.alive = False
+        never_begun, left = self._ahead.abandon() if self._ahead is not None else (False, [])
         if self.execution is not None:
             self._outputs.finish_run()
+            if never_begun and self._ended is not None and not self._ended.done():
+                self._ended.set_exception(NotBegunError())
             self._finish(self._crash(exited))
+        for waiting in left:
+            _send_elsewhere(waiting)
         self.close()
 
     def _is_under_way(self, execution: Execution, serial: int, observer: RunObserver) -> None:
@@ -168,7 +175,7 @@ class SlotProcess:
         self._connection.close()
         self._outputs.close()
         if self._ahead is not None:
-            for waiting in self._ahead.abandon():
+            for waiting in self._ahead.abandon()[1]:
                 _send_elsewhere(waiting)
             self._ahead.close()
         if not self.gone.done():
@@ -230,20 +237,23 @@ class SlotProcess:
                 self._observer.lines(message.lines)
 
     def _end_run(self, done: Done) -> None:
-        if done.took and self._ahead is not None:
-            run = self._ahead.taken()
-            self._outputs.pass_on(run.observer)
+        ahead = self._ahead
+        if ahead is None or done.halted:
+            self._outputs.finish_run()
             self._finish(done.outcome)
-            self._ended = run.ended
-            self._is_under_way(run.execution, run.serial, run.observer)
-            run.begun()
-            return
-        self._outputs.finish_run()
-        self._finish(done.outcome)
-        if self._ahead is not None and len(self._ahead):
-            # The slot waits for the next run on its connection now: what came too late into its hands would stay there.
-            for waiting in self._ahead.take_back():
+            for waiting in ahead.halt() if ahead is not None else ():
                 _send_elsewhere(waiting)
+            return
+        run = ahead.advance()
+        if run is None:
+            self._outputs.end_run()
+            self._finish(done.outcome)
+            return
+        self._outputs.pass_on(run.observer)
+        self._finish(done.outcome)
+        self._ended = run.ended
+        self._is_under_way(run.execution, run.serial, run.observer)
+        run.begun()
 
     def _finish(self, outcome: Outcome | None) -> None:
         ended = self._ended_last = self._ended

@@ -216,3 +216,11 @@ async def test_a_file_of_the_first_layout_is_brought_up_to_date(path):
         assert [execution.id for execution in await claim(engine)] == [one]
     finally:
         await engine.close()
+
+
+async def test_a_worker_counts_what_deno_has_enqueued_so_that_a_drain_does_not_end_too_soon(engine, path):
+    assert await claim(engine) == []
+    write(path, *[{"jobId": "mail"} for _ in range(2_000)])
+    await engine.wait_for_work(["default"], PATIENCE_S * 1000)
+    (depth,) = await engine.depths()
+    assert depth.queued == 2_000

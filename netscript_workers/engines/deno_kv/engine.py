@@ -4,8 +4,10 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from netscript_workers.domain.message import NO_TERMS, Terms
+from netscript_workers.domain.overview import TopicDepth
 from netscript_workers.engines.deno_kv.admin import DenoKvAdmin
 from netscript_workers.engines.deno_kv.ageing import DenoKvAgeing
 from netscript_workers.engines.deno_kv.base import make_folder
@@ -14,6 +16,8 @@ from netscript_workers.engines.deno_kv.probing import probe_file
 from netscript_workers.engines.deno_kv.queue import DenoKvQueue
 from netscript_workers.engines.deno_kv.schema import prepare
 from netscript_workers.engines.deno_kv.times import wall_ms as host_wall_ms
+
+_MOVE_BOUND_S: Final = 30.0
 
 
 class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
@@ -50,6 +54,11 @@ class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
             raise
         self._arrivals.allow()
         self._opened = True
+
+    async def depths(self) -> list[TopicDepth]:
+        """See `ports.queue_admin.QueueAdmin`. A worker counts what Deno has enqueued too: it is moved first."""
+        await self._arrivals.caught_up(_MOVE_BOUND_S)
+        return await super().depths()
 
     async def probe(self) -> None:
         """See `ports.engine.Probing`."""
