@@ -10,6 +10,7 @@ from netscript_workers.engines.postgres import PostgresEngine, PostgresTables
 from netscript_workers.errors import EngineFormatError, EngineUnavailableError
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
+from support.daemons import Project
 
 pytestmark = pytest.mark.services
 
@@ -90,3 +91,24 @@ async def test_queue_names_in_one_database_never_see_each_other(postgres_server)
     assert await a.get_many([one]) == [None]
     await a.close()
     await b.close()
+
+
+CONFIG = """
+queue_provider = "postgres"
+[connections]
+database_url = "{url}"
+"""
+HELLO = "from netscript_workers import job\n\n\n@job('hello')\ndef hello(ctx):\n    return 1\n"
+
+
+@pytest.mark.slow
+def test_the_command_line_looks_after_the_tables(postgres_server, tmp_path):
+    project = Project(tmp_path, CONFIG.format(url=postgres_server.new_database()), hello=HELLO)
+    assert project.run("db", "status").returncode == 1
+    refused = project.run("combined", "--no-migrate", "--drain")
+    assert (refused.returncode, "workers db upgrade" in refused.stderr) == (69, True)
+    assert "Applied: 001_tables" in project.run("db", "upgrade").stderr
+    assert project.json("db", "status")["outstanding"] == []
+    one = project.trigger("hello")
+    assert project.run("combined", "--no-migrate", "--drain").returncode == 0
+    assert project.json("show", one)["status"] == "completed"
