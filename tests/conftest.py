@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from support import leaks, server_kinds, services
@@ -18,6 +19,13 @@ TERMINAL_NAMES = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GITHUB_ACTIONS", "NOTIF
 _baseline = pytest.StashKey[leaks.Ground]()
 _scratch = pytest.StashKey[Path]()
 _lost_tasks: list[str] = []
+
+
+# No property depends on the machine's speed.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,44 +1,45 @@
-"""The sweeper: it sweeps at once, until nothing is left, and no fault ends it."""
+"""The sweeper: batch after batch, and never silent when one breaks."""
 
 import asyncio
 
-from contracts.engines import DAY_MS, Clock, run
+import pytest
+
 from netscript_workers import retention
-from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.errors import EngineError
 from netscript_workers.ports.history import Swept
-
-BOUND_S = 20
-
-
-async def test_all_that_is_due_goes_batch_by_batch():
-    clock = Clock()
-    engine = MemoryEngine(clock)
-    for _ in range(3):
-        await run(engine, now=clock.now)
-    clock.move(8 * DAY_MS)
-    assert await retention.sweep_all(engine) == (3, 0)
-    clock.move(30 * DAY_MS)
-    assert await retention.sweep_all(engine) == (0, 3)
+from netscript_workers.retention import Sweeper, sweep_all
 
 
-async def test_neither_an_outage_nor_a_fault_ends_the_sweeping(monkeypatch, caplog):
-    monkeypatch.setattr(retention, "PERIOD_S", 0.0)
-    swept = asyncio.Event()
-    answers = iter([EngineError("away for now"), ValueError("a bug")])
+class History:
+    """Answers each sweep with the next of `answers`, and with nothing left once they are used up."""
 
-    class Failing(MemoryEngine):
-        async def sweep(self, limit):
-            error = next(answers, None)
-            if error is not None:
-                raise error
-            swept.set()
+    def __init__(self, *answers: Swept | Exception) -> None:
+        self.answers = list(answers)
+        self.swept = asyncio.Event()
+
+    async def sweep(self, limit: int) -> Swept:
+        if not self.answers:
+            self.swept.set()
             return Swept(0, 0)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    sweeper = retention.Sweeper(Failing())
+
+async def test_a_sweep_goes_on_until_nothing_is_left():
+    assert await sweep_all(History(Swept(500, 0), Swept(20, 500), Swept(0, 3))) == (520, 503)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(EngineError("the disk is full"), "the disk is full"), (ValueError("odd"), "please report this")],
+)
+async def test_a_sweep_that_fails_is_said_and_tried_again(monkeypatch, caplog, error, words):
+    monkeypatch.setattr(retention, "PERIOD_S", 0.01)
+    history = History(error)
+    sweeper = Sweeper(history)
     await sweeper.start()
-    await asyncio.wait_for(swept.wait(), BOUND_S)
-    await sweeper.stop(1000)
-    await sweeper.stop(1000)
-    assert "away for now" in caplog.text
-    assert "a sweep broke" in caplog.text
+    await asyncio.wait_for(history.swept.wait(), 20)
+    await sweeper.stop(1_000)
+    assert words in caplog.text

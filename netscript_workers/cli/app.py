@@ -35,6 +35,7 @@ def build() -> typer.Typer:
     """Make the application with every command registered."""
     from netscript_workers.cli import (
         bench,
+        conformance,
         daemon,
         db,
         dead,
@@ -76,6 +77,7 @@ def build() -> typer.Typer:
         validate,
         schema,
         doctor,
+        conformance,
         db,
         bench,
     ):

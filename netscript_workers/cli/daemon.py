@@ -1,7 +1,8 @@
 """`workers combined` and `workers worker`: the daemon."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,78 +22,57 @@ _NoMigrate = Annotated[
 ]
 
 
+_SIGNALS: Final = "SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue."
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     app.command(
         "combined",
+        help=f"Run everything in one process: for one server, or for development.\n\n{_SIGNALS}",
         rich_help_panel=options.RUNNING,
         epilog=options.examples(
             "workers combined",
             "workers combined --config /etc/netscript-workers/config.toml --concurrency 8",
             "workers combined --drain",
         ),
-    )(combined)
+    )(_command("combined"))
     app.command(
         "worker",
+        help=f"Run a worker alone: it claims and runs, and schedules nothing.\n\n{_SIGNALS}",
         rich_help_panel=options.RUNNING,
         epilog=options.examples(
             "workers worker", "workers worker --topic mail --topic reports --runtime subprocess"
         ),
-    )(worker)
+    )(_command("worker"))
 
 
-def combined(
-    config: options.Config = None,
-    concurrency: options.Concurrency = None,
-    runtime: options.Runtime = None,
-    provider: options.Provider = None,
-    topic: options.Topics = None,
-    drain: _Drain = False,
-    no_migrate: _NoMigrate = False,
-    log_level: options.LogLevel = None,
-    log_format: options.LogFormat = None,
-) -> None:
-    """Run everything in one process: for one server, or for development.
+def _command(role: str) -> Callable[..., None]:
+    """Return the command that runs a daemon in `role`; all of them take the same options."""
 
-    SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue.
-    """
-    loaded = options.load_options(
-        config,
-        concurrency=concurrency,
-        runtime=runtime,
-        provider=provider,
-        topics=topic,
-        log_level=log_level,
-        log_format=log_format,
-    )
-    raise typer.Exit(_run(loaded, "combined", drain, migrate=not no_migrate))
+    def run(
+        config: options.Config = None,
+        concurrency: options.Concurrency = None,
+        runtime: options.Runtime = None,
+        provider: options.Provider = None,
+        topic: options.Topics = None,
+        drain: _Drain = False,
+        no_migrate: _NoMigrate = False,
+        log_level: options.LogLevel = None,
+        log_format: options.LogFormat = None,
+    ) -> None:
+        loaded = options.load_options(
+            config,
+            concurrency=concurrency,
+            runtime=runtime,
+            provider=provider,
+            topics=topic,
+            log_level=log_level,
+            log_format=log_format,
+        )
+        raise typer.Exit(_run(loaded, role, drain, migrate=not no_migrate))
 
-
-def worker(
-    config: options.Config = None,
-    concurrency: options.Concurrency = None,
-    runtime: options.Runtime = None,
-    provider: options.Provider = None,
-    topic: options.Topics = None,
-    drain: _Drain = False,
-    no_migrate: _NoMigrate = False,
-    log_level: options.LogLevel = None,
-    log_format: options.LogFormat = None,
-) -> None:
-    """Run a worker alone: it claims and runs, and schedules nothing.
-
-    SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue.
-    """
-    loaded = options.load_options(
-        config,
-        concurrency=concurrency,
-        runtime=runtime,
-        provider=provider,
-        topics=topic,
-        log_level=log_level,
-        log_format=log_format,
-    )
-    raise typer.Exit(_run(loaded, "worker", drain, migrate=not no_migrate))
+    return run
 
 
 def _run(loaded: "LoadOptions", role: str, drain: bool, *, migrate: bool) -> int:

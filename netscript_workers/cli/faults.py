@@ -5,12 +5,10 @@ report to send, which names neither argument values nor the environment, since b
 """
 
 import os
-import platform
 import re
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Final
 
 from netscript_workers.errors import WorkersError
@@ -52,6 +50,8 @@ def let_go_of_stdout() -> None:
 
 def report(error: BaseException, argv: Sequence[str]) -> str:
     """Build the report of a fault of our own: versions, the command without its values, the traceback."""
+    import platform
+
     trace = "".join(traceback.format_exception(error)).rstrip()
     return "\n".join(
         [
@@ -70,6 +70,8 @@ def report(error: BaseException, argv: Sequence[str]) -> str:
 
 def version() -> str:
     """Return the installed version of this package."""
+    from importlib import metadata
+
     try:
         return metadata.version("netscript-workers")
     except metadata.PackageNotFoundError:

@@ -7,9 +7,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netscript_workers.cli.faults import without_credentials
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 COLOURS: Final = {
     "completed": "green",
@@ -61,36 +64,64 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Se
 
     Nothing is cut or folded, so that an id can be copied: on a narrow terminal the lines wrap.
     """
-    colour = has_colour(sys.stdout)
-    cells = [list(headings), *[[_flat(cell) for cell in row] for row in rows]]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(headings))]
-    for number, line in enumerate(cells):
-        parts = [
-            _cell(cell, cell.rjust(width) if heading in numbers else cell.ljust(width), colour)
-            for heading, cell, width in zip(headings, line, widths, strict=True)
-        ]
-        text = "  ".join(parts).rstrip()
-        print(f"\x1b[1m{text}\x1b[0m" if colour and number == 0 else text)
+    from rich.table import Table
+    from rich.text import Text
+
+    flat = [[" ".join(cell.split()) for cell in row] for row in rows]
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        grid.add_column(heading, justify="right" if heading in numbers else "left", no_wrap=True)
+    for row in flat:
+        grid.add_row(*(Text(cell, style=COLOURS.get(cell, "")) for cell in row))
+    _print_grid(grid, [list(headings), *flat])
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> None:
     """Print names and values, one pair on a line, the values aligned."""
-    width = max((len(name) for name, _ in rows), default=0)
-    colour = has_colour(sys.stdout)
-    for name, value in rows:
-        label = name.ljust(width)
-        lines = value.splitlines() or [""]
-        head = f"\x1b[2m{label}\x1b[0m" if colour else label
-        print(f"{head}  {painted(lines[0], colour)}".rstrip())
-        for line in lines[1:]:
-            print(f"{' ' * width}  {line}".rstrip())
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(no_wrap=True)
+    lines = [
+        (name if number == 0 else "", line)
+        for name, value in rows
+        for number, line in enumerate(value.splitlines() or [""])
+    ]
+    for name, line in lines:
+        grid.add_row(name, Text(line, style=COLOURS.get(line, "")))
+    _print_grid(grid, lines)
 
 
 def painted(word: str, colour: bool) -> str:
     """Give a status word its colour, where there is colour."""
-    codes = {"green": 32, "cyan": 36, "blue": 34, "yellow": 33, "red": 31, "magenta": 35}
-    code = codes.get(COLOURS.get(word, ""))
-    return f"\x1b[{code}m{word}\x1b[0m" if colour and code is not None else word
+    if not colour or word not in COLOURS:
+        return word
+    from rich.color import ColorSystem
+    from rich.style import Style
+
+    return Style(color=COLOURS[word]).render(word, color_system=ColorSystem.STANDARD)
+
+
+def _print_grid(grid: "Table", cells: Sequence[Sequence[str]]) -> None:
+    """Print what Rich drew, as wide as its widest cells ask for and with nothing but spaces cut at the ends of lines."""
+    from rich.cells import cell_len
+    from rich.console import Console
+
+    columns = zip(*cells, strict=True)
+    console = Console(
+        file=sys.stdout,
+        width=sum(max(cell_len(cell) for cell in column) + 2 for column in columns) if cells else 1,
+        force_terminal=has_colour(sys.stdout),
+        no_color=not has_colour(sys.stdout),
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    with console.capture() as drawn:
+        console.print(grid)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
 
 
 def moment(time_ms: int | None) -> str:
@@ -129,11 +160,3 @@ def first_line(text: str | None, width: int) -> str:
 def count(number: int, noun: str) -> str:
     """Write a number with its noun: `1 execution`, `3 executions`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _flat(cell: str) -> str:
-    return " ".join(cell.split())
-
-
-def _cell(word: str, padded: str, colour: bool) -> str:
-    return padded.replace(word, painted(word, colour), 1) if word in COLOURS else padded

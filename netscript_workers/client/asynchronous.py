@@ -70,8 +70,9 @@ class Client:
         if engine is None:
             from netscript_workers import wiring
 
-            engine = wiring.engine_for(self._load_settings())
-            await engine.open()
+            settings = self._load_settings()
+            engine = wiring.engine_for(settings, archive=wiring.ArchiveUse.ON_DEMAND)
+            await wiring.reach(engine, settings)
         self._engine = engine
         self._enqueuer = Enqueuer(engine)
 

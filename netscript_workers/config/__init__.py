@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from netscript_workers.config.loading import load
     from netscript_workers.config.options import Loaded, LoadOptions, Origin, OriginKind
     from netscript_workers.config.plan import Plan, make_plan
-    from netscript_workers.config.provider import ResolvedProvider, resolve_provider
+    from netscript_workers.config.provider import ResolvedProvider, resolve_provider, resolve_records
     from netscript_workers.config.schema import json_schema
     from netscript_workers.config.secret import Secret, SecretUrl
     from netscript_workers.config.settings import Settings
@@ -48,6 +48,7 @@ __all__ = [
     "pool_for",
     "resolve_archive",
     "resolve_provider",
+    "resolve_records",
     "unavailable",
 ]
 
@@ -78,6 +79,7 @@ _HOMES: Final = {
     "pool_for": "capacity",
     "resolve_archive": "archiving",
     "resolve_provider": "provider",
+    "resolve_records": "provider",
     "unavailable": "available",
 }
 

@@ -52,10 +52,10 @@ WARNINGS: Final[Mapping[str, str]] = {
     "W012": "a setting without effect here",
     "W013": "the memory queue is for tests: nothing survives, and no other process reaches it",
     "W014": "shutdown_timeout is at or over the 30 s that service managers give",
+    "W015": "the records of amqp are in a file: all workers must be on this host",
 }
 
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
-    "W101": "a queue provider that this version cannot use",
     "W103": "tasks",
     "W104": "permissions of jobs",
     "W105": "limits of jobs",

@@ -10,7 +10,7 @@ from netscript_workers.config.archiving import ArchivePlace, resolve_archive
 from netscript_workers.config.capacity import pool_for
 from netscript_workers.config.choices import Provider
 from netscript_workers.config.dangers import worst_case_ms
-from netscript_workers.config.provider import resolve_provider
+from netscript_workers.config.provider import resolve_provider, resolve_records
 from netscript_workers.domain.pool import Lane, Pool
 from netscript_workers.domain.target import Concept, RunnerMode, Target
 
@@ -154,6 +154,13 @@ def _connections(provider: Provider, settings: "Settings") -> dict[str, int]:
         return {}
     if provider is Provider.DENO_KV:
         return {str(settings.connections.deno_kv_path): costs.QUEUE_FILE_CONNECTIONS}
+    if provider is Provider.AMQP:
+        return {
+            str(settings.connections.amqp_url): costs.AMQP_CONNECTIONS,
+            **_connections(resolve_records(settings).provider, settings),
+        }
+    if provider is Provider.REDIS:
+        return {str(settings.connections.redis_url or "redis"): costs.REDIS_CONNECTIONS}
     return {provider.value: 0}  # not available in this version: nothing connects
 
 

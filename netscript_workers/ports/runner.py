@@ -1,6 +1,7 @@
 """A runner: the place where attempts of one mode run."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -46,4 +47,27 @@ class Runner(Protocol):
 
     def slots(self) -> list[SlotReport]:
         """Tell what each slot is doing now."""
+        ...
+
+
+@runtime_checkable
+class ChainingRunner(Runner, Protocol):
+    """A runner whose slots can be handed runs before the one under way has ended, so that they need not wait between two."""
+
+    async def run_after(
+        self,
+        leader: RunObserver,
+        execution: Execution,
+        target: Target,
+        observer: RunObserver,
+        begun: Callable[[], int],
+    ) -> Outcome:
+        """Run one attempt in the slot of the run that has the observer `leader`, once that has ended; else like `run`.
+
+        `begun` is called at its beginning and returns its deadline. Cancelled before that, it ends at once.
+        """
+        ...
+
+    def withdraw(self, observer: RunObserver) -> bool:
+        """Take back a run that has not begun: True if it has not and never will; its call is then cancelled."""
         ...

@@ -4,7 +4,7 @@ Everything runs on the main thread, handlers included, and no second thread is e
 handler may fork. A plain function learns of a cancellation when it asks `ctx.cancelled` (which looks at the
 socket), an async one has its task cancelled. What does neither is killed from outside.
 
-Run as a program (`python -m netscript_workers.runners.child FD warm|once`) it serves where forking is unsafe:
+Run as a program (`python -m netscript_workers.runners.child warm|once FD [AHEAD]`) it serves where forking is unsafe:
 the first message on the socket FD is then the `Setup`, and handlers are imported when first needed.
 """
 
@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final
@@ -22,24 +23,22 @@ from netscript_workers.authoring.context import JobContext
 from netscript_workers.authoring.handler import Handler
 from netscript_workers.authoring.invoke import invoke_async, invoke_sync
 from netscript_workers.authoring.text import traceback_text
-from netscript_workers.domain.execution import Execution, LogLine, Progress
 from netscript_workers.domain.outcome import Cause, Outcome, failed
 from netscript_workers.errors import SlotError
-from netscript_workers.ports.observer import RunObserver
+from netscript_workers.runners.ahead import MAX_AHEAD_BYTES, is_unread
 from netscript_workers.runners.handlers import Handlers
 from netscript_workers.runners.messages import (
     TO_SLOT,
     Cancel,
     Done,
     FrameReader,
-    Logged,
     Message,
-    Progressed,
     Run,
     Setup,
     ToSlot,
     frame,
 )
+from netscript_workers.runners.slot_context import SlotContext, SlotObserver
 from netscript_workers.runners.usage import UsageMeter, children_left
 
 _CHUNK: Final = 65_536
@@ -48,17 +47,30 @@ _OUTPUTS: Final = 2
 
 
 class Slot:
-    """Serves runs from `connection` (a blocking stream socket, owned) until the daemon closes it, or one run when `once`."""
+    """Serves runs from `connection` (a blocking stream socket, owned) until the daemon closes it, or one run when `once`.
 
-    def __init__(self, connection: socket.socket, handlers: Handlers, *, once: bool) -> None:
+    Runs that came `ahead`, one a datagram, are taken when the run before them has ended; till then the daemon can take them back.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        ahead: socket.socket | None = None,
+        *,
+        handlers: Handlers,
+        once: bool,
+    ) -> None:
         self._connection = connection
+        self._ahead = ahead
         self._handlers = handlers
         self._once = once
         self._reader = FrameReader(TO_SLOT)
+        self._ahead_reader = FrameReader(TO_SLOT)  # each datagram holds one whole frame
         self._inbox: deque[ToSlot] = deque()
         self._open = True
         self._fds: list[int] = []
         self._children = 0
+        self._serial = 0
         self._meter = UsageMeter(resets=not once)
         self._sending = threading.Lock()
         self._context: SlotContext | None = None
@@ -68,12 +80,22 @@ class Slot:
 
     def serve(self) -> None:
         """Run what comes until the end; returns when the daemon has closed the socket, or after the one run."""
-        while (run := self._next_run()) is not None:
+        run = self._next_run()
+        while run is not None:
             if run.outputs:
                 self._take_outputs()
-            self._send(self._answer(run))
+            done = self._answer(run)
+            run = self._take_ahead()
+            self._send(done if run is None else Done(done.outcome, done.children, took=True))
             if self._once:
                 return
+            run = run or self._next_run()
+
+    def close(self) -> None:
+        """Close the socket and the loop; a slot's process need not, since it ends."""
+        if self._loop is not None:
+            self._loop.close()
+        self._connection.close()
 
     def send(self, message: Message) -> None:
         """Send a report of the run; from any thread. What cannot be sent any more is lost together with the daemon."""
@@ -84,9 +106,10 @@ class Slot:
         """Look for a `Cancel` without waiting; from any thread, while a run is under way."""
         with contextlib.suppress(BlockingIOError):
             self._receive(socket.MSG_DONTWAIT)
-        while self._inbox and isinstance(self._inbox[0], Cancel):
+        while self._inbox and isinstance(message := self._inbox[0], Cancel):
             self._inbox.popleft()
-            self._stop_run()
+            if message.serial == self._serial:
+                self._stop_run()
         if not self._open:
             self._stop_run()
 
@@ -96,7 +119,9 @@ class Slot:
         if handler is None:
             return Done(self._handlers.missing(execution.target))
         observer = SlotObserver(self)
-        context = SlotContext(execution, run.max_attempts, run.deadline, observer, self)
+        deadline = run.deadline or time.time_ns() // 1_000_000 + run.timeout
+        context = SlotContext(execution, run.max_attempts, deadline, observer, self)
+        self._serial = run.serial
         self._meter.begin()
         self._context = context
         try:
@@ -167,6 +192,22 @@ class Slot:
             else:
                 self._receive(0)
 
+    def _take_ahead(self) -> Run | None:
+        """Take the next run that waits in this slot's hands.
+
+        Not while processes are left behind or output of the last run is unread: the daemon could not tell whose it is.
+        """
+        if self._ahead is None or self._children or is_unread(1) or is_unread(2):
+            return None
+        try:
+            data = self._ahead.recv(MAX_AHEAD_BYTES, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionResetError):
+            return None
+        messages = (
+            self._ahead_reader.feed(data) if data else []
+        )  # no data: the daemon is gone, as the other socket will tell
+        return messages[0] if messages and isinstance(messages[0], Run) else None
+
     def _wait_in_loop(self, loop: asyncio.AbstractEventLoop) -> Coroutine[Any, Any, None]:
         """Wait for the next message while what earlier runs left on the loop goes on."""
 
@@ -210,47 +251,6 @@ class Slot:
             self._connection.sendall(data)
 
 
-class SlotObserver:
-    """Sends what a run reports to the daemon."""
-
-    __slots__ = ("_slot",)
-
-    def __init__(self, slot: Slot) -> None:
-        self._slot = slot
-
-    def progress(self, progress: Progress) -> None:
-        """Send the progress."""
-        self._slot.send(Progressed(progress))
-
-    def lines(self, lines: Sequence[LogLine]) -> None:
-        """Send the lines."""
-        self._slot.send(Logged(tuple(lines)))
-
-
-class SlotContext(JobContext):
-    """A context whose `cancelled` looks at the slot's socket, so that no thread has to watch it."""
-
-    __slots__ = ("_slot",)
-
-    def __init__(
-        self, execution: Execution, max_attempts: int, deadline: int, observer: RunObserver, slot: Slot
-    ) -> None:
-        super().__init__(execution=execution, max_attempts=max_attempts, deadline=deadline, observer=observer)
-        self._slot = slot
-
-    @property
-    def is_marked(self) -> bool:
-        """Whether the run has been told already."""
-        return self._cancelled
-
-    @property
-    def cancelled(self) -> bool:
-        """True once this attempt must end."""
-        if not self._cancelled:
-            self._slot.poll()
-        return self._cancelled
-
-
 def _flush_outputs() -> None:
     for name in ("stdout", "stderr"):
         try:
@@ -269,13 +269,14 @@ def make_outputs_live() -> None:
 
 
 def main(argv: Sequence[str]) -> None:
-    """Serve on the socket whose descriptor is the first argument; never returns."""
-    connection = socket.socket(fileno=int(argv[0]))
-    connection.set_inheritable(False)
+    """Serve on the sockets whose descriptors follow the first argument; never returns."""
+    sockets = [socket.socket(fileno=int(fd)) for fd in argv[1:]]
+    for each in sockets:
+        each.set_inheritable(False)
     make_outputs_live()
-    setup = _read_setup(connection)
+    setup = _read_setup(sockets[0])
     if setup is not None:
-        Slot(connection, Handlers(setup.handlers, setup.root), once=argv[1] == "once").serve()
+        Slot(*sockets, handlers=Handlers(setup.handlers, setup.root), once=argv[0] == "once").serve()
     os._exit(0)
 
 

@@ -23,6 +23,10 @@ class Handlers:
             self.get(target_id)
         return dict(self._errors)
 
+    def add(self, handler: Handler) -> None:
+        """Know `handler` too."""
+        self._loaded[handler.target_id] = handler
+
     def get(self, target_id: str) -> Handler | None:
         """Return the handler of `target_id`, loading it when needed; None when it has none, `missing` says why."""
         handler = self._loaded.get(target_id)

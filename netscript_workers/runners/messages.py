@@ -29,16 +29,24 @@ class Setup(msgspec.Struct, frozen=True, tag="setup", array_like=True):
 
 
 class Run(msgspec.Struct, frozen=True, tag="run", array_like=True):
-    """To a slot: run this attempt. `deadline` is ms since 1970. `outputs`: new pipes for stdout and stderr come along."""
+    """To a slot: run this attempt. `serial` names the run among those of the slot.
+
+    `deadline` is ms since 1970; 0 for a run handed over ahead, which has `timeout` ms from its own beginning. `outputs`: new
+    pipes for stdout and stderr come along.
+    """
 
     execution: Execution
     max_attempts: int
     deadline: int
     outputs: bool = False
+    serial: int = 0
+    timeout: int = 0
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel", array_like=True):
-    """To a slot: the attempt that runs must end. Comes at most once for each, and may come when it has just ended."""
+    """To a slot: the run `serial` must end. Comes at most once for each, and may come when it has just ended."""
+
+    serial: int
 
 
 class Progressed(msgspec.Struct, frozen=True, tag="progress", array_like=True):
@@ -54,20 +62,25 @@ class Logged(msgspec.Struct, frozen=True, tag="log", array_like=True):
 
 
 class Done(msgspec.Struct, frozen=True, tag="done", array_like=True):
-    """From a slot: the run is over. `children` counts the processes it left behind. `outcome` None: it ended by the `Cancel`."""
+    """From a slot: the run is over. `outcome` None: it ended by the `Cancel`. `children` counts the processes it left behind.
+
+    `took`: the next run handed over ahead begins now. Only said when no output of this one is left in the pipes.
+    """
 
     outcome: Outcome | None
     children: int = 0
+    took: bool = False
 
 
 class Fork(msgspec.Struct, frozen=True, tag="fork", array_like=True):
     """To the zygote: fork a slot known as `serial`; its frame socket, stdout and stderr come along as descriptors.
 
-    `once`: it serves one run and ends.
+    `once`: it serves one run and ends. `ahead`: a fourth descriptor is the socket on which runs come ahead.
     """
 
     serial: int
     once: bool
+    ahead: bool = False
 
 
 class Kill(msgspec.Struct, frozen=True, tag="kill", array_like=True):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import Final
 
 from netscript_workers.domain.execution import LogLine
@@ -20,16 +21,23 @@ LEVELS: Final = {"stdout": "info", "stderr": "warning"}
 class OutputPipe:
     """Reads `fd` (owned) as it fills; each line goes to the observer of the run under way, and nowhere when there is none."""
 
-    __slots__ = ("_loop", "_splitter", "_stream", "fd", "observer")
+    __slots__ = ("_first", "_loop", "_splitter", "_stream", "fd", "observer")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, fd: int, stream: str) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, fd: int, stream: str, first: Callable[[], None]
+    ) -> None:
         self._loop = loop
+        self._first = first
         self._stream = stream
         self._splitter = LineSplitter()
         self.fd = fd
         self.observer: RunObserver | None = None
         os.set_blocking(fd, False)
-        loop.add_reader(fd, self.read)
+        loop.add_reader(fd, self._on_readable)
+
+    def _on_readable(self) -> None:
+        self._first()
+        self.read()
 
     def read(self) -> bool:
         """Read once and hand on the lines; False when there is nothing to read now or ever again."""
@@ -73,12 +81,18 @@ class OutputPipe:
 
 
 class SlotOutputs:
-    """Both pipes of a slot, and those of earlier runs that processes left behind still write to."""
+    """Both pipes of a slot, and those of earlier runs that processes left behind still write to.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, stdout: int, stderr: int) -> None:
+    `first` is called before output that has just come is read: it takes in the ends of runs that had been told before that came.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, stdout: int, stderr: int, first: Callable[[], None]
+    ) -> None:
         self._loop = loop
+        self._first = first
         self._old: list[OutputPipe] = []
-        self._pipes = _both(loop, stdout, stderr)
+        self._pipes = self._both(stdout, stderr)
         self._watch()
 
     def begin_run(self, observer: RunObserver) -> None:
@@ -95,10 +109,16 @@ class SlotOutputs:
         for pipe in self._pipes:
             pipe.end_line()
 
+    def pass_on(self, observer: RunObserver) -> None:
+        """End the run like `finish_run` when nothing of it is left in the pipes, and give what comes to `observer`."""
+        for pipe in self._pipes:
+            pipe.end_line()
+            pipe.observer = observer
+
     def replace(self, stdout: int, stderr: int) -> None:
         """Read new pipes from here on; the old ones are read and dropped until nobody holds them."""
         self._old = [pipe for pipe in (*self._old, *self._pipes) if pipe.fd >= 0]
-        self._pipes = _both(self._loop, stdout, stderr)
+        self._pipes = self._both(stdout, stderr)
         self._watch()
 
     def close(self) -> None:
@@ -119,6 +139,6 @@ class SlotOutputs:
             if pipe.fd >= 0:
                 self._poll.register(pipe.fd, select.POLLIN)
 
-
-def _both(loop: asyncio.AbstractEventLoop, stdout: int, stderr: int) -> tuple[OutputPipe, OutputPipe]:
-    return OutputPipe(loop, stdout, "stdout"), OutputPipe(loop, stderr, "stderr")
+    def _both(self, stdout: int, stderr: int) -> tuple[OutputPipe, OutputPipe]:
+        out = OutputPipe(self._loop, stdout, "stdout", self._first)
+        return out, OutputPipe(self._loop, stderr, "stderr", self._first)

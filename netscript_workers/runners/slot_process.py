@@ -1,33 +1,35 @@
-"""A slot as the daemon sees it: its socket, its output, and the run it is busy with."""
+"""A slot as the daemon sees it: its socket, its output, the run it is busy with, and those that wait in its hands."""
 
 import asyncio
 import os
 import socket
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Final
+
+from msgspec import structs
 
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Cause, Outcome, Usage, crashed, failed
+from netscript_workers.domain.target import Target
 from netscript_workers.errors import SlotError
 from netscript_workers.ports.observer import RunObserver
 from netscript_workers.processes.ending import ending_in_words
+from netscript_workers.runners.ahead import Ahead, NotBegunError, Waiting
 from netscript_workers.runners.messages import (
-    FROM_SLOT,
     Cancel,
     Done,
     Exited,
-    FrameReader,
     Logged,
     Message,
     Progressed,
     Run,
     frame,
 )
+from netscript_workers.runners.slot_connection import SlotConnection
 from netscript_workers.runners.slot_output import SlotOutputs
 
-_CHUNK: Final = 65_536
-_LARGE_CHUNK: Final = 1_048_576
 _EXIT_SECONDS: Final = 0.5
 _KILLED: Final = -9
 
@@ -35,8 +37,8 @@ _KILLED: Final = -9
 class SlotProcess:
     """One slot process; runs one attempt at a time. Made by the link to its zygote, which reports its end to `on_exited`.
 
-    Owns `connection` (non-blocking) and the two output descriptors until the process has ended. `pid` is 0
-    until it has started.
+    Owns `connection` (non-blocking), the two output descriptors and `ahead` until the process has ended. `pid` is 0 until it has
+    started.
     """
 
     def __init__(
@@ -45,17 +47,20 @@ class SlotProcess:
         connection: socket.socket,
         outputs: tuple[int, int],
         end: Callable[[], None],
+        ahead: Ahead | None = None,
     ) -> None:
         self._loop = loop
-        self._connection = connection
-        self._outputs = SlotOutputs(loop, *outputs)
+        self._connection = SlotConnection(loop, connection, self._on_readable)
+        self._outputs = SlotOutputs(loop, *outputs, self._on_readable)
+        self._ahead = ahead
         self._end = end
-        self._reader = FrameReader(FROM_SLOT)
-        self._unsent = memoryview(b"")
         self._ended: asyncio.Future[Outcome | None] | None = None
+        self._ended_last: asyncio.Future[Outcome | None] | None = None
         self._observer: RunObserver | None = None
         self._why_killed: str | None = None
         self._closed: asyncio.TimerHandle | None = None
+        self._serials = count(1)
+        self._serial = 0
         self.pid = 0
         self.children = 0
         self.runs = 0
@@ -63,26 +68,59 @@ class SlotProcess:
         self.started_at = 0.0
         self.alive = True
         self.gone: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(connection, self._on_readable)
+
+    def is_idle_after(self, ended: "asyncio.Future[Outcome | None]") -> bool:
+        """Tell whether the run of `ended` was the last one and nothing has begun since: then it is for its caller to let go."""
+        return self.execution is None and self._ended_last is ended
+
+    @property
+    def waiting(self) -> int:
+        """How many runs wait in its hands."""
+        return len(self._ahead) if self._ahead is not None else 0
 
     def begin(
         self, execution: Execution, max_attempts: int, deadline: int, observer: RunObserver
     ) -> asyncio.Future[Outcome | None]:
         """Start a run on this idle slot; the future tells its outcome (None: it ended by `cancel_run`) and never raises."""
-        self.execution = execution
-        self.started_at = time.monotonic()
-        self.runs += 1
-        self._observer = observer
         self._ended = ended = self._loop.create_future()
+        serial = next(self._serials)
+        self._is_under_way(execution, serial, observer)
         if self.alive:
+            run = Run(execution, max_attempts, deadline, serial=serial)
             if self.children:
-                self._begin_with_new_outputs(execution, max_attempts, deadline, observer)
+                self._begin_with_new_outputs(run, observer)
             else:
                 self._outputs.begin_run(observer)
-                self._write(frame(Run(execution, max_attempts, deadline)))
+                self._connection.send(frame(run))
         else:
             self._finish(crashed("the slot's process ended before the run began", None))
         return ended
+
+    def follow(
+        self, execution: Execution, target: Target, observer: RunObserver, begun: Callable[[], int]
+    ) -> "asyncio.Future[Outcome | None] | None":
+        """Hand over a run that begins when those before it have ended; None when this slot can take none now.
+
+        `begun` is called when it begins. The future tells as that of `begin` does, or raises `NotBegunError`.
+        """
+        if self._ahead is None or self.execution is None or self.children or not self.alive:
+            return None
+        serial = next(self._serials)
+        run = Run(execution, target.max_attempts, 0, serial=serial, timeout=target.timeout)
+        waiting = Waiting(execution, serial, observer, begun, self._loop.create_future(), frame(run))
+        return waiting.ended if self._ahead.put(waiting) else None
+
+    def withdraw(self, ended: "asyncio.Future[Outcome | None]") -> bool:
+        """Take a run of `follow` back; False when it has begun, or is about to."""
+        if self._ahead is None or not len(self._ahead):
+            return False
+        found = False
+        for waiting in self._ahead.take_back():
+            if waiting.ended is ended:
+                found = True
+            elif not self._ahead.put(waiting):
+                _send_elsewhere(waiting)
+        return found
 
     def cancel_run(self) -> asyncio.Future[Outcome | None]:
         """Tell the run to end; returns a new future in place of the one of `begin`."""
@@ -90,12 +128,12 @@ class SlotProcess:
         if self.execution is None:
             ended.set_result(None)
         else:
-            self.send(Cancel())
+            self.send(Cancel(self._serial))
         return ended
 
     def send(self, message: Message) -> None:
         """Send a message, now or as soon as the slot takes it."""
-        self._write(frame(message))
+        self._connection.send(frame(message))
 
     def kill(self, why: str | None = None) -> None:
         """End the process with all its descendants; `gone` tells when that is done. `why` becomes the run's error."""
@@ -114,32 +152,36 @@ class SlotProcess:
             self._finish(self._crash(exited))
         self.close()
 
+    def _is_under_way(self, execution: Execution, serial: int, observer: RunObserver) -> None:
+        self.execution = execution
+        self.started_at = time.monotonic()
+        self.runs += 1
+        self._serial = serial
+        self._observer = observer
+
     def close(self) -> None:
         """Let go of the socket and the pipes. Idempotent."""
         self.alive = False
         if self._closed is not None:
             self._closed.cancel()
             self._closed = None
-        if self._connection.fileno() >= 0:
-            self._loop.remove_reader(self._connection)
-            self._loop.remove_writer(self._connection)
-            self._connection.close()
+        self._connection.close()
         self._outputs.close()
+        if self._ahead is not None:
+            for waiting in self._ahead.abandon():
+                _send_elsewhere(waiting)
+            self._ahead.close()
         if not self.gone.done():
             self.gone.set_result(None)
 
-    def _begin_with_new_outputs(
-        self, execution: Execution, max_attempts: int, deadline: int, observer: RunObserver
-    ) -> None:
+    def _begin_with_new_outputs(self, run: Run, observer: RunObserver) -> None:
         """Part this run's output from that of processes which an earlier run left behind: they keep the old pipes."""
         read_out, write_out = os.pipe()
         read_err, write_err = os.pipe()
         self._outputs.replace(read_out, read_err)
         self._outputs.begin_run(observer)
         try:
-            data = frame(Run(execution, max_attempts, deadline, outputs=True))
-            sent = socket.send_fds(self._connection, [data], [write_out, write_err])
-            self._write(data[sent:])
+            self._connection.send_with(frame(structs.replace(run, outputs=True)), [write_out, write_err])
         except OSError as error:
             self.kill(f"the slot's process could not be given new pipes: {error}")
         finally:
@@ -147,8 +189,8 @@ class SlotProcess:
             os.close(write_err)
 
     def _on_readable(self) -> None:
-        if self._read() is False and self._connection.fileno() >= 0:
-            self._loop.remove_reader(self._connection)
+        if self._connection.is_open and self._read() is False:
+            self._connection.ignore()
             # Nearly always because it has ended, which the zygote will report; if not, it is of no use any more.
             self._closed = self._loop.call_later(
                 _EXIT_SECONDS,
@@ -158,17 +200,12 @@ class SlotProcess:
 
     def _read(self) -> bool | None:
         """Read once; None when there is nothing now, False when there never will be."""
-        size = _LARGE_CHUNK if self._reader.missing > _CHUNK else _CHUNK
         try:
-            data = self._connection.recv(size)
+            messages = self._connection.read()
         except BlockingIOError:
             return None
-        except OSError:
+        except EOFError:
             return False
-        if not data:
-            return False
-        try:
-            messages = self._reader.feed(data)
         except SlotError as error:
             self.kill(f"the slot's process broke the protocol: {error}")
             return True
@@ -185,16 +222,31 @@ class SlotProcess:
         if isinstance(message, Done):
             self.children = message.children
             if self.execution is not None:
-                self._outputs.finish_run()
-                self._finish(message.outcome)
+                self._end_run(message)
         elif self._observer is not None:
             if isinstance(message, Progressed):
                 self._observer.progress(message.progress)
             else:
                 self._observer.lines(message.lines)
 
+    def _end_run(self, done: Done) -> None:
+        if done.took and self._ahead is not None:
+            run = self._ahead.taken()
+            self._outputs.pass_on(run.observer)
+            self._finish(done.outcome)
+            self._ended = run.ended
+            self._is_under_way(run.execution, run.serial, run.observer)
+            run.begun()
+            return
+        self._outputs.finish_run()
+        self._finish(done.outcome)
+        if self._ahead is not None and len(self._ahead):
+            # The slot waits for the next run on its connection now: what came too late into its hands would stay there.
+            for waiting in self._ahead.take_back():
+                _send_elsewhere(waiting)
+
     def _finish(self, outcome: Outcome | None) -> None:
-        ended = self._ended
+        ended = self._ended_last = self._ended
         self._ended = self._observer = self.execution = None
         if ended is not None and not ended.done():
             ended.set_result(outcome)
@@ -210,30 +262,10 @@ class SlotProcess:
             words += ": somebody ended it from outside, or the kernel did for want of memory (its log, `dmesg`, says so)"
         return crashed(words, exited.status, usage)
 
-    def _write(self, data: bytes) -> None:
-        if self._unsent:
-            self._unsent = memoryview(bytes(self._unsent) + data)
-            return
-        try:
-            sent = self._connection.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return  # the process is ending: its exit is reported by the zygote
-        if sent < len(data):
-            self._unsent = memoryview(data)[sent:]
-            self._loop.add_writer(self._connection, self._on_writable)
 
-    def _on_writable(self) -> None:
-        try:
-            sent = self._connection.send(self._unsent)
-        except BlockingIOError:
-            return
-        except OSError:
-            sent = len(self._unsent)  # as above
-        self._unsent = self._unsent[sent:]
-        if not self._unsent:
-            self._loop.remove_writer(self._connection)
+def _send_elsewhere(waiting: Waiting) -> None:
+    if not waiting.ended.done():
+        waiting.ended.set_exception(NotBegunError())
 
 
 def stopped_by_itself() -> Outcome:

@@ -50,26 +50,39 @@ class SlotRunner:
         self, execution: Execution, target: Target, deadline: int, observer: RunObserver
     ) -> Outcome:
         """Run one attempt in a slot; see the port."""
+        slot = await self._slot()
+        return await self._outcome(slot, slot.begin(execution, target.max_attempts, deadline, observer))
+
+    async def _slot(self) -> SlotProcess:
         slot = self._take()
         while slot is None:
             await self._source.ready()
             slot = self._take()
         self._busy.add(slot)
         self._watch.look()
-        ended = slot.begin(execution, target.max_attempts, deadline, observer)
+        return slot
+
+    async def _outcome(self, slot: SlotProcess, ended: "asyncio.Future[Outcome | None]") -> Outcome:
+        """See a run that has begun, or waits in the hands of `slot`, to its end; lets `NotBegunError` out."""
         try:
             outcome = await ended
         except asyncio.CancelledError:
+            if slot.withdraw(ended):
+                raise
             if not ended.done() or ended.cancelled():
                 await self._end_run(slot)
                 raise
+            if ended.exception() is not None:  # it had not begun
+                raise
             outcome = ended.result()  # it had ended before it was to be stopped: what it reported counts
         finally:
-            self._busy.discard(slot)
-        try:
-            await self._after(slot, outcome)
-        except asyncio.CancelledError:
-            slot.kill()  # the run is over and its outcome stands; only its leftovers were still being ended
+            if slot.execution is None:
+                self._busy.discard(slot)
+        if slot.is_idle_after(ended):
+            try:
+                await self._after(slot, outcome)
+            except asyncio.CancelledError:
+                slot.kill()  # the run is over and its outcome stands; only its leftovers were still being ended
         return stopped_by_itself() if outcome is None else outcome
 
     def slots(self) -> list[SlotReport]:
@@ -93,10 +106,10 @@ class SlotRunner:
         ended = slot.cancel_run()
         try:
             await asyncio.wait({ended}, timeout=STOP_GRACE_MS / 1000)
-            if ended.done():
-                await self._after(slot, None)
-            else:
+            if not ended.done():
                 await self._kill(slot)
+            elif slot.is_idle_after(ended):
+                await self._after(slot, None)
         except asyncio.CancelledError:
             slot.kill()
             raise

@@ -1,14 +1,30 @@
 """The mode `web-worker`: warm slots, isolated processes that are kept between runs."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Final
 
+from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Outcome
-from netscript_workers.domain.target import RunnerMode
+from netscript_workers.domain.target import RunnerMode, Target
+from netscript_workers.ports.observer import RunObserver
+from netscript_workers.runners.ahead import NotBegunError, WithdrawnError
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.slot_process import SlotProcess
 from netscript_workers.runners.slot_runner import SlotRunner
 
 MAX_CHILDREN: Final = 64  # left behind by runs; beyond that a slot is replaced, since they end with it alone
+
+
+class _UnderWay:
+    """A run that this runner was called for: its slot, what tells its end while it waits there, who waits for it to be over."""
+
+    __slots__ = ("ended", "over", "slot")
+
+    def __init__(self) -> None:
+        self.slot: SlotProcess | None = None
+        self.ended: asyncio.Future[Outcome | None] | None = None
+        self.over: asyncio.Future[None] | None = None
 
 
 class WarmSlotRunner(SlotRunner):
@@ -25,7 +41,81 @@ class WarmSlotRunner(SlotRunner):
     ) -> None:
         super().__init__(source, max_memory_mb=max_memory_mb)
         self._max_jobs = max_jobs
+        self._chains = max_memory_mb is None  # else a slot must be looked at between two runs
         self._idle: list[SlotProcess] = []
+        self._under_way: dict[RunObserver, _UnderWay] = {}
+
+    async def run(
+        self, execution: Execution, target: Target, deadline: int, observer: RunObserver
+    ) -> Outcome:
+        """Run one attempt in a slot; see the port."""
+        run = self._under_way[observer] = _UnderWay()
+        try:
+            return await self._run_now(run, execution, target, deadline, observer)
+        finally:
+            self._is_over(observer, run)
+
+    async def run_after(
+        self,
+        leader: RunObserver,
+        execution: Execution,
+        target: Target,
+        observer: RunObserver,
+        begun: Callable[[], int],
+    ) -> Outcome:
+        """Run one attempt in the slot of `leader`; see the port. What that slot cannot be handed waits here instead."""
+        run = self._under_way[observer] = _UnderWay()
+        try:
+            while (before := self._under_way.get(leader)) is not None:
+                ended = self._handed_over(before, execution, target, observer, begun)
+                if ended is None or before.slot is None:
+                    await _over(before)
+                    continue
+                run.slot, run.ended = before.slot, ended
+                try:
+                    return await self._outcome(before.slot, ended)
+                except NotBegunError:
+                    run.slot = run.ended = None
+                except WithdrawnError:
+                    raise asyncio.CancelledError from None
+            return await self._run_now(run, execution, target, begun(), observer)
+        finally:
+            self._is_over(observer, run)
+
+    def withdraw(self, observer: RunObserver) -> bool:
+        """Take back a run that has not begun; see the port."""
+        run = self._under_way.get(observer)
+        if run is None or run.slot is None or run.ended is None or not run.slot.withdraw(run.ended):
+            return False
+        run.ended.set_exception(WithdrawnError())
+        return True
+
+    async def _run_now(
+        self, run: _UnderWay, execution: Execution, target: Target, deadline: int, observer: RunObserver
+    ) -> Outcome:
+        run.slot = slot = await self._slot()
+        return await self._outcome(slot, slot.begin(execution, target.max_attempts, deadline, observer))
+
+    def _handed_over(
+        self,
+        before: _UnderWay,
+        execution: Execution,
+        target: Target,
+        observer: RunObserver,
+        begun: Callable[[], int],
+    ) -> "asyncio.Future[Outcome | None] | None":
+        slot = before.slot
+        if slot is None or not self._chains:
+            return None
+        if self._max_jobs is not None and slot.runs + slot.waiting >= self._max_jobs:
+            return None
+        return slot.follow(execution, target, observer, begun)
+
+    def _is_over(self, observer: RunObserver, run: _UnderWay) -> None:
+        if self._under_way.get(observer) is run:
+            del self._under_way[observer]
+        if run.over is not None:
+            run.over.set_result(None)
 
     def _take(self) -> SlotProcess | None:
         while self._idle:
@@ -51,3 +141,9 @@ class WarmSlotRunner(SlotRunner):
     def _slots(self) -> list[SlotProcess]:
         self._idle = [slot for slot in self._idle if slot.alive]
         return [*self._busy, *self._idle]
+
+
+async def _over(run: _UnderWay) -> None:
+    if run.over is None:
+        run.over = asyncio.get_running_loop().create_future()
+    await asyncio.wait({run.over})

@@ -37,6 +37,7 @@ from netscript_workers.runners.messages import (
     Started,
     frame,
 )
+from netscript_workers.runners.warm_up import warm_up
 
 _CHUNK: Final = 65_536
 _FDS_PER_FORK: Final = 3
@@ -89,6 +90,8 @@ class Zygote:
     def _prepare(self) -> None:
         setup = self._read_setup()
         handlers = Handlers(setup.handlers, setup.root)
+        if setup.load:
+            warm_up()
         errors = handlers.load_all() if setup.load else {}
         self._uses_gc = gc.isenabled()  # the job modules may have a mind of their own
         gc.disable()
@@ -133,7 +136,7 @@ class Zygote:
 
     def _obey(self, message: object) -> None:
         if isinstance(message, Fork):
-            fds = [self._fds.popleft() for _ in range(_FDS_PER_FORK)]
+            fds = [self._fds.popleft() for _ in range(_FDS_PER_FORK + message.ahead)]
             try:
                 self._fork(message, fds)
             finally:
@@ -168,7 +171,7 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
-            connection, stdout, stderr = fds
+            connection, stdout, stderr, *ahead = fds
             os.dup2(stdout, 1)
             os.dup2(stderr, 2)
             for fd in (stdout, stderr, *self._fds):
@@ -177,23 +180,25 @@ class Zygote:
             self._wake_writing.close()
             self._control.close()
             self._set_oom_score()
-            self._be_slot(connection, once=order.once)
+            self._be_slot(connection, ahead[0] if ahead else None, once=order.once)
             status = 0
         except BaseException:  # noqa: BLE001 - whatever it is, it must be seen, and must not reach the zygote's code
             traceback.print_exc()
         finally:
             os._exit(status)
 
-    def _be_slot(self, connection: int, *, once: bool) -> None:
-        os.set_inheritable(connection, not self._setup.load)
+    def _be_slot(self, connection: int, ahead: int | None, *, once: bool) -> None:
+        sockets = [connection] if ahead is None else [connection, ahead]
+        for fd in sockets:
+            os.set_inheritable(fd, not self._setup.load)
         if not self._setup.load:
             mode = "once" if once else "warm"
-            arguments = ["-P", "-m", "netscript_workers.runners.child", str(connection), mode]
+            arguments = ["-P", "-m", "netscript_workers.runners.child", mode, *map(str, sockets)]
             os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - our own interpreter, no shell
         if self._uses_gc:
             gc.enable()
         reseed()
-        Slot(socket.socket(fileno=connection), self._handlers, once=once).serve()
+        Slot(*(socket.socket(fileno=fd) for fd in sockets), handlers=self._handlers, once=once).serve()
 
     def _set_oom_score(self) -> None:
         if self._oom_score is not None:

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from netscript_workers.errors import SlotError
 from netscript_workers.processes.ending import ending_in_words
+from netscript_workers.runners.ahead import IS_SUPPORTED, Ahead
 from netscript_workers.runners.messages import (
     FROM_ZYGOTE,
     Exited,
@@ -97,13 +98,17 @@ class ZygoteLink:
         """
         self._serial += 1
         serial = self._serial
-        ours, theirs, (out_reading, out_writing), (err_reading, err_writing) = _channels()
-        ours.settimeout(0)
+        channels = _channels(with_ahead=IS_SUPPORTED and not once)
+        channels.ours.settimeout(0)
         slot = SlotProcess(
-            self._loop, ours, (out_reading, err_reading), lambda: self._send(frame(Kill(serial)))
+            self._loop,
+            channels.ours,
+            (channels.out[0], channels.err[0]),
+            lambda: self._send(frame(Kill(serial))),
+            channels.ahead,
         )
         self._slots[serial] = slot
-        self._send(frame(Fork(serial, once)), (theirs.detach(), out_writing, err_writing))
+        self._send(frame(Fork(serial, once, channels.ahead is not None)), channels.of_slot())
         if not self._setup.load:
             slot.send(self._setup)
         return slot
@@ -220,8 +225,24 @@ class ZygoteLink:
             self._is_waiting_to_write = False
 
 
-def _channels() -> tuple[socket.socket, socket.socket, tuple[int, int], tuple[int, int]]:
-    """Make a slot's connection and its two pipes, or nothing."""
+class _Channels(NamedTuple):
+    """What connects the daemon with a slot: the connection, the pipes of stdout and stderr, and where runs come ahead."""
+
+    ours: socket.socket
+    theirs: socket.socket
+    out: tuple[int, int]
+    err: tuple[int, int]
+    ahead: Ahead | None
+    ahead_of_slot: int | None
+
+    def of_slot(self) -> tuple[int, ...]:
+        """Return the descriptors that the slot gets; they are the caller's to close."""
+        fds = (self.theirs.detach(), self.out[1], self.err[1])
+        return fds if self.ahead_of_slot is None else (*fds, self.ahead_of_slot)
+
+
+def _channels(*, with_ahead: bool) -> _Channels:
+    """Make what connects a slot, or nothing."""
     with contextlib.ExitStack() as undo:
         try:
             ours, theirs = socket.socketpair()
@@ -230,13 +251,19 @@ def _channels() -> tuple[socket.socket, socket.socket, tuple[int, int], tuple[in
             out = os.pipe()
             undo.callback(_close, out)
             err = os.pipe()
+            undo.callback(_close, err)
+            ahead = copy = None
+            if with_ahead:
+                ahead = Ahead()
+                undo.callback(ahead.close)
+                copy = os.dup(ahead.fileno())
         except OSError as error:
             raise SlotError(
-                f"no slot can be made: {error}. Each slot takes 3 descriptors of the daemon; raise its limit (ulimit -n, "
+                f"no slot can be made: {error}. Each slot takes 5 descriptors of the daemon; raise its limit (ulimit -n, "
                 "LimitNOFILE) or lower the concurrency."
             ) from error
         undo.pop_all()
-    return ours, theirs, out, err
+    return _Channels(ours, theirs, out, err, ahead, copy)
 
 
 async def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:

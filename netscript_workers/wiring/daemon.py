@@ -16,6 +16,7 @@ from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.engine import engine_for
 from netscript_workers.wiring.project import Project, told
+from netscript_workers.wiring.reaching import reach
 from netscript_workers.wiring.worker import assemble_worker, describe_worker, runners_for, worker_name
 from netscript_workers.worker.drain import drained
 from netscript_workers.worker.leases import LeaseTerms
@@ -50,6 +51,7 @@ class ConfiguredDaemon:
                 )
                 return EXIT_OK
             self._say_problems()
+            self._say_where_records_are()
             sys.setswitchinterval(SWITCH_INTERVAL_S)
             return await self._assembled().run()
         finally:
@@ -59,6 +61,17 @@ class ConfiguredDaemon:
         for problem in self._project.problems:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
             log.log(level, "%s", told(problem))
+
+    def _say_where_records_are(self) -> None:
+        settings = self._project.settings
+        if config.resolve_provider(settings).provider is not config.Provider.AMQP:
+            return
+        if config.resolve_records(settings).provider is config.Provider.DENO_KV:
+            log.warning(
+                "the records of the amqp queue are in %s: all its workers and clients must be on this host. "
+                "Set connections.redis_url or database_url to share them.",
+                settings.connections.deno_kv_path,
+            )
 
     def _assembled(self) -> Daemon:
         project, settings = self._project, self._project.settings
@@ -80,6 +93,7 @@ class ConfiguredDaemon:
         return Daemon(
             DaemonParts(
                 engine=engine,
+                reach=partial(reach, engine, settings),
                 line=assembly.worker,
                 services=(*assembly.services, presence, Sweeper(engine)),
                 slots=assembly.slots,

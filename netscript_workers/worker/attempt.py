@@ -13,16 +13,16 @@ from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Cause, Kind, Outcome
 from netscript_workers.domain.retry import RetryPolicy, policy_of
-from netscript_workers.domain.settlement import Action, Retain, Settlement, decide
+from netscript_workers.domain.settlement import Action, Settlement, decide
 from netscript_workers.domain.target import Concept, RunnerMode, Target
 from netscript_workers.errors import SlotError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.history import JournalEntry
-from netscript_workers.ports.runner import Runner
+from netscript_workers.ports.runner import ChainingRunner, Runner
 from netscript_workers.worker.reports import RunReports
+from netscript_workers.worker.retain import retain_of
 
 STOP_BOUND_MS: Final = 10_000
-_DAY_MS: Final = 86_400_000
 _NO_RETRY: Final = RetryPolicy(max_attempts=1)
 
 log = logging.getLogger("netscript_workers.worker")
@@ -40,13 +40,15 @@ class Stop(StrEnum):
 class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     """What every attempt of a worker needs: the targets, the runners, and where its reports and its settlement go.
 
-    `fault` is told of what keeps this worker from running anything.
+    `chaining` are those of the runners whose slots can be handed runs ahead. `fault` is told of what keeps this worker from
+    running anything.
     `settle` takes the settlement (None for a lost lease: nothing may be written) with a last journal entry, `report` is told
     that an attempt has something to write on its way, `ended` that its slot is free.
     """
 
     targets: Mapping[str, Target]
     runners: Mapping[RunnerMode, Runner]
+    chaining: Mapping[RunnerMode, ChainingRunner]
     clock: Clock
     settle: Callable[[Settlement, JournalEntry | None], None]
     report: Callable[["Attempt"], None]
@@ -92,20 +94,41 @@ class Attempt(RunReports):
 
     # ------------------------------------------------------------------ the way of an attempt
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin the run in a task of its own; its end is told to `workshop.ended`."""
+    def start(self, loop: asyncio.AbstractEventLoop, after: "Attempt | None" = None) -> None:
+        """Begin the run in a task of its own, at once or once `after` has ended; its end is told to `workshop.ended`."""
         self._loop = loop
+        if after is None:
+            self._begin()
+        self._task = loop.create_task(self._run(after))
+
+    @property
+    def chain(self) -> RunnerMode | None:
+        """The mode whose runner can be handed this run ahead; None when it must wait for a slot here."""
+        target = self.target
+        chains = target is not None and target.enabled and target.runtime in self.workshop.chaining
+        return target.runtime if target is not None and chains else None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it was started, be it that it still waits in a slot's hands, and has not ended."""
+        return self._task is not None and not self._finished
+
+    def _begin(self) -> int:
+        """Note that the run begins now, and return its deadline (ms since 1970)."""
         self.started_at = self.workshop.clock.now_ms()
         self.started = time.perf_counter()
-        self._task = loop.create_task(self._run())
+        timeout = self.target.timeout if self.target is not None else 0
+        if timeout and self._loop is not None:
+            self._deadline = self._loop.call_later(timeout / 1000, self.stop, Stop.TIMEOUT)
+        return self.started_at + timeout
 
-    async def _run(self) -> None:
+    async def _run(self, after: "Attempt | None") -> None:
         self._begun = True
         if self.stop_reason is not None:  # stopped between its start and its first step
             self._finish(self._outcome_of_stop())
             return
         refusal = self._refusal()
-        outcome = refusal if refusal is not None else await self._outcome_of_run()
+        outcome = refusal if refusal is not None else await self._outcome_of_run(after)
         self._finish(outcome)
 
     def _refusal(self) -> Outcome | None:
@@ -131,14 +154,15 @@ class Attempt(RunReports):
             )
         return None
 
-    async def _outcome_of_run(self) -> Outcome:
-        target, loop = self.target, self._loop
+    async def _outcome_of_run(self, after: "Attempt | None") -> Outcome:
+        target = self.target
         assert target is not None  # noqa: S101 - `_refusal` has seen to it
-        assert loop is not None  # noqa: S101 - `start` has set it
-        assert self.started_at is not None  # noqa: S101 - `start` has set it
-        deadline = self.started_at + target.timeout
-        self._deadline = loop.call_later(target.timeout / 1000, self.stop, Stop.TIMEOUT)
         try:
+            if after is not None:
+                runner = self.workshop.chaining[target.runtime]
+                return await runner.run_after(after, self.execution, target, self, self._begin)
+            assert self.started_at is not None  # noqa: S101 - `start` has set it
+            deadline = self.started_at + target.timeout
             return await self.workshop.runners[target.runtime].run(self.execution, target, deadline, self)
         except asyncio.CancelledError:
             return self._outcome_of_stop()
@@ -150,8 +174,6 @@ class Attempt(RunReports):
             # A fault of our own must not leave the execution running for ever: say it, and let the retry policy speak.
             log.exception("a runner broke under execution %s; please report this", self.execution.id)
             return outcomes.crashed(f"a fault inside the worker: {type(error).__name__}: {error}", None)
-        finally:
-            self._deadline.cancel()
 
     def _outcome_of_stop(self) -> Outcome:
         reason, target = self.stop_reason, self.target
@@ -169,6 +191,8 @@ class Attempt(RunReports):
         self._finished = True
         if self._bound is not None:
             self._bound.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
         if self.stop_reason is Stop.LOST:
             log.error(
                 "execution %s of %s lost its lease while it ran here; it was stopped and nothing of it is recorded",
@@ -226,6 +250,14 @@ class Attempt(RunReports):
             task.cancel()
         self._bound = loop.call_later(STOP_BOUND_MS / 1000, self._abandon)
 
+    def take_back(self) -> bool:
+        """Take a run that waits in a slot's hands back, to be started anew as another attempt; False when it has begun."""
+        mode = self.chain
+        if mode is None or self._finished or not self.workshop.chaining[mode].withdraw(self):
+            return False
+        self._finished = True
+        return True
+
     def give_back(self) -> None:
         """Hand an attempt that has not started back to the queue (no attempt is used up)."""
         self._finish(outcomes.interrupted("claimed but not started here; given back to the queue"))
@@ -250,19 +282,6 @@ class Attempt(RunReports):
         self._finish(self._outcome_of_stop())
 
 
-def retain_of(target: Target | None) -> Retain:
-    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4.
-
-    A task with `persist = false` is never archived: its record ends with its live age.
-    """
-    if target is None:
-        return _DEFAULT_RETAIN
-    retention = target.retention
-    archive_days = retention.db_days if target.persist else 0
-    return Retain(retention.kv_days * _DAY_MS, archive_days * _DAY_MS)
-
-
-_DEFAULT_RETAIN: Final = Retain(7 * _DAY_MS, 90 * _DAY_MS)
 _LEVELS: Final = {
     Action.COMPLETE: logging.DEBUG,
     Action.CANCEL: logging.INFO,

@@ -5,6 +5,10 @@ recently started first, so that none starves when the pool is smaller than what 
 
 Look-ahead: while a lane's runs are short, a few executions more than it has free slots are claimed, as many as it will start
 within about `LOOK_AHEAD_MS`, so that a round trip to the engine is paid once for many runs. Long runs have no look-ahead.
+
+Chains: of what is held, a few may be handed to a busy slot's own hands already (where its runner can do that), so that the slot
+need not wait for us between two runs. Such a follower takes over the place of the run before it when that ends; until then it
+counts for nothing, and can be taken back for a slot that is free earlier.
 """
 
 from collections import deque
@@ -20,6 +24,7 @@ from netscript_workers.worker.attempt import Attempt
 
 LOOK_AHEAD_MS: Final = 25.0
 MAX_LOOK_AHEAD: Final = 256
+MAX_CHAIN: Final = 8
 _SMOOTHING: Final = 0.2
 _LONG_MS: Final = 1_000.0
 
@@ -34,13 +39,17 @@ class Demand(msgspec.Struct, frozen=True):
 class _LaneState:
     """One lane's slots in use, what it holds unstarted, and how long its runs take."""
 
-    __slots__ = ("busy", "dry", "held", "limit", "mean_ms", "topics", "turn")
+    __slots__ = ("busy", "chains", "dry", "following", "held", "limit", "mean_ms", "topics", "turn")
 
     def __init__(self, lane: Lane) -> None:
         self.topics: deque[str] = deque(lane.topics)
         self.limit = lane.limit
         self.busy = 0
         self.held: deque[Attempt] = deque()
+        self.chains: dict[
+            Attempt, deque[Attempt]
+        ] = {}  # each busy place: what runs there, and what follows it
+        self.following = 0
         self.turn = 0
         self.mean_ms: float | None = None
         self.dry = False
@@ -50,11 +59,16 @@ class _LaneState:
             return 0
         return min(MAX_LOOK_AHEAD, int(self.limit * LOOK_AHEAD_MS / max(self.mean_ms, 0.01)))
 
+    def depth(self) -> int:
+        """Return how many runs may follow each that is under way."""
+        return 0 if self.mean_ms is None else min(MAX_CHAIN, int(LOOK_AHEAD_MS / max(self.mean_ms, 0.01)))
+
     def wanted(self, ahead: int) -> int:
-        room = self.limit - self.busy - len(self.held)
+        waiting = len(self.held) + self.following
+        room = self.limit - self.busy - waiting
         if ahead == 0:
             return max(0, room)
-        if len(self.held) > ahead // 2:  # half of the look-ahead is still there: no round trip for crumbs
+        if waiting > ahead // 2:  # half of the look-ahead is still there: no round trip for crumbs
             return 0
         return max(0, room + ahead)
 
@@ -70,6 +84,7 @@ class Lanes:
         self._turns = count(1)
         self._busy = 0
         self._held = 0
+        self._following = 0
 
     @property
     def size(self) -> int:
@@ -85,6 +100,11 @@ class Lanes:
     def held(self) -> int:
         """How many claimed executions wait here for their slot."""
         return self._held
+
+    @property
+    def following(self) -> int:
+        """How many executions wait in the hands of busy slots."""
+        return self._following
 
     @property
     def thirsty(self) -> bool:
@@ -160,15 +180,79 @@ class Lanes:
             lane.busy += 1
             self._busy += 1
             self._held -= 1
-            yield lane.held.popleft()
+            attempt = lane.held.popleft()
+            lane.chains[attempt] = deque()
+            yield attempt
 
-    def release(self, topic: str, took_ms: float, *, wake: bool) -> None:
-        """Free the slot of a run that took `took_ms`; `wake` when its end may have freed work of its own topic."""
-        lane = self._by_topic[topic]
-        lane.busy -= 1
-        self._busy -= 1
+    def followers(self, now: float) -> Iterator[tuple[Attempt, Attempt]]:
+        """Yield held attempts to be handed to busy slots, each with the one that it comes after; breadth first.
+
+        None while several lanes hold something: they compete, and the end of each run decides whose turn it is. None behind a
+        run that began more than `LOOK_AHEAD_MS` before `now` (perf_counter), for it may be a long one.
+        """
+        waiting = [lane for lane in self._lanes if lane.held]
+        if len(waiting) != 1:
+            return
+        (lane,) = waiting
+        depth = lane.depth()
+        if lane.following * 2 > depth * len(lane.chains):  # half of it is still there
+            return
+        for level in range(depth):
+            for head, chain in lane.chains.items():
+                if not lane.held:
+                    return
+                if len(chain) == level and (now - head.started) * 1000 <= LOOK_AHEAD_MS:
+                    tail = chain[-1] if chain else head
+                    if tail.chain is None or tail.chain is not lane.held[0].chain:
+                        return
+                    attempt = lane.held.popleft()
+                    chain.append(attempt)
+                    self._count(lane, held=-1, following=1)
+                    yield attempt, tail
+
+    def spare(self) -> Attempt | None:
+        """Return a follower that a free slot could run at once: the last of the longest chain; None when there is none."""
+        if self._held or self._busy >= self._size:
+            return None
+        for lane in self._lanes:
+            if lane.following and lane.busy < lane.limit:
+                return max(lane.chains.values(), key=len)[-1]
+        return None
+
+    def overdue(self, now: float, ms: float) -> list[Attempt]:
+        """Return what follows runs that began more than `ms` before `now` (perf_counter), the last first."""
+        return [
+            attempt
+            for lane in self._lanes
+            if lane.following
+            for head, chain in lane.chains.items()
+            if (now - head.started) * 1000 >= ms
+            for attempt in reversed(chain)
+        ]
+
+    def hold_again(self, attempt: Attempt) -> None:
+        """Take in an attempt that was taken back from a slot's hands; it is the next to start in its lane."""
+        lane = self._by_topic[attempt.execution.topic]
+        lane.held.appendleft(attempt)
+        self._count(lane, held=1)
+
+    def release(self, attempt: Attempt, took_ms: float, *, wake: bool) -> None:
+        """Free the place of a run that took `took_ms`, for its follower if it has one.
+
+        `wake` when its end may have freed work of its own topic.
+        """
+        lane = self._by_topic[attempt.execution.topic]
         mean = lane.mean_ms
         lane.mean_ms = took_ms if mean is None else mean + _SMOOTHING * (took_ms - mean)
+        chain = lane.chains.pop(attempt, None)
+        if chain is None:
+            self.unchain(attempt)
+        elif chain:
+            lane.chains[chain.popleft()] = chain
+            self._count(lane, following=-1)
+        else:
+            lane.busy -= 1
+            self._busy -= 1
         if wake:
             lane.dry = False
 
@@ -185,12 +269,26 @@ class Lanes:
 
     def drop(self, attempt: Attempt) -> bool:
         """Take one held attempt out (it was cancelled); False when it is not held."""
-        held = self._by_topic[attempt.execution.topic].held
-        if attempt not in held:
+        lane = self._by_topic[attempt.execution.topic]
+        if attempt not in lane.held:
             return False
-        held.remove(attempt)
-        self._held -= 1
+        lane.held.remove(attempt)
+        self._count(lane, held=-1)
         return True
+
+    def unchain(self, attempt: Attempt) -> None:
+        """Take one attempt out that follows another, if it does."""
+        lane = self._by_topic[attempt.execution.topic]
+        for chain in lane.chains.values():
+            if attempt in chain:
+                chain.remove(attempt)
+                self._count(lane, following=-1)
+                return
+
+    def _count(self, lane: _LaneState, *, held: int = 0, following: int = 0) -> None:
+        self._held += held
+        lane.following += following
+        self._following += following
 
 
 def _turn_of(lane: _LaneState) -> int:

@@ -14,9 +14,10 @@ from netscript_workers.domain.settlement import decide
 from netscript_workers.domain.target import Target
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import Claim, Queue
-from netscript_workers.worker.attempt import Attempt, Stop, retain_of
+from netscript_workers.worker.attempt import Attempt, Stop
 from netscript_workers.worker.faults import Faults, end
 from netscript_workers.worker.outage import Outages
+from netscript_workers.worker.retain import retain_of
 from netscript_workers.worker.settler import Settler
 
 TAKE_OVER_BATCH: Final = 200

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -15,7 +14,7 @@ from netscript_workers.domain.target import RunnerMode, Target
 from netscript_workers.errors import EngineError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import ClaimRequest, Queue
-from netscript_workers.ports.runner import Runner
+from netscript_workers.ports.runner import ChainingRunner, Runner
 from netscript_workers.worker.attempt import Attempt, Stop, Workshop
 from netscript_workers.worker.faults import Faults, end
 from netscript_workers.worker.journal import Journal
@@ -23,11 +22,12 @@ from netscript_workers.worker.lanes import Demand, Lanes
 from netscript_workers.worker.leases import Leases, LeaseTerms
 from netscript_workers.worker.outage import Outages
 from netscript_workers.worker.settler import Settler
+from netscript_workers.worker.starter import Starter
 
 WAIT_MS: Final = 30_000
-STUCK_MS: Final = 100
 INTERRUPT_BOUND_MS: Final = 15_000
 CLAIM_BOUND_MS: Final = 10_000
+CANCEL_BOUND_S: Final = 5.0
 
 log = logging.getLogger("netscript_workers.worker")
 
@@ -57,6 +57,7 @@ class WorkerService:
     def __init__(self, parts: WorkerParts) -> None:
         """Assemble the line; nothing is claimed before `start`."""
         self._parts = parts
+        chaining = {mode: one for mode, one in parts.runners.items() if isinstance(one, ChainingRunner)}
         self.lanes = Lanes(parts.pool)
         self._limits = {
             target.id: target.max_concurrency
@@ -66,6 +67,7 @@ class WorkerService:
         self._workshop = Workshop(
             targets=parts.targets,
             runners=parts.runners,
+            chaining=chaining,
             clock=parts.clock,
             settle=parts.settler.put,
             report=parts.journal.report,
@@ -73,6 +75,7 @@ class WorkerService:
             nearest=parts.nearest,
             fault=parts.faults.report,
         )
+        parts.settler.more_soon = self._has_backlog
         parts.leases.cancel_unstarted = self._cancel_unstarted
         parts.leases.lose_unstarted = self._lose_unstarted
         self._room = asyncio.Event()
@@ -81,8 +84,7 @@ class WorkerService:
         self._open = asyncio.Event()  # claiming is allowed
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
-        self._stuck: asyncio.TimerHandle | None = None
-        self._last_release = 0.0
+        self._starter = Starter(self.lanes, parts.leases, self._workshop)
         self.retrying: set[str] | None = None  # kept only for a drain: see `track_retries`
 
     # ------------------------------------------------------------------ life
@@ -98,7 +100,7 @@ class WorkerService:
         task, self._task = self._task, None
         if task is not None:
             await self._end_claiming(task)
-        self._give_back_unstarted()
+        self._starter.give_back_unstarted()
         if not self._quiet.is_set():
             log.info("draining: %d runs have up to %.1f s to finish", self.lanes.busy, grace_ms / 1000)
             try:
@@ -116,7 +118,7 @@ class WorkerService:
 
     async def interrupt(self) -> None:
         """End every run now and give its execution back to the queue; bounded by what a runner needs to kill."""
-        running = [attempt for attempt in self._parts.leases.attempts if attempt.started_at is not None]
+        running = [attempt for attempt in self._parts.leases.attempts if attempt.is_under_way]
         if running:
             log.warning("interrupting %d runs; they go back to the queue", len(running))
         for attempt in running:
@@ -134,7 +136,7 @@ class WorkerService:
         """Claim nothing until `resume`; runs go on, what has not started goes back."""
         if self._open.is_set():
             self._open.clear()
-            self._give_back_unstarted()
+            self._starter.give_back_unstarted()
 
     def resume(self) -> None:
         """Claim again after `pause`."""
@@ -187,18 +189,17 @@ class WorkerService:
         if not self.lanes.thirsty:
             await self._room.wait()
             return
-        loop = asyncio.get_running_loop()
-        call = loop.create_task(self._engine_call(), name="wait for work")
-        room = loop.create_task(self._room.wait(), name="wait for room")
+        call = asyncio.get_running_loop().create_task(self._engine_call(), name="wait for work")
+        call.add_done_callback(lambda _: self._room.set())
         try:
-            await asyncio.wait({call, room}, return_when=asyncio.FIRST_COMPLETED)
+            await self._room.wait()
             if call.done():
                 call.result()
                 self.lanes.wake()
         finally:
-            for task in (call, room):
-                task.cancel()
-            await asyncio.wait({call, room}, timeout=5)
+            if not call.done():
+                call.cancel()
+                await asyncio.wait({call}, timeout=CANCEL_BOUND_S)
 
     async def _engine_call(self) -> None:
         await self._parts.outages.outlast(
@@ -217,29 +218,9 @@ class WorkerService:
         self._quiet.clear()
         self.lanes.hold(attempts)
         if self._stopping or not self._open.is_set():
-            self._give_back_unstarted()
+            self._starter.give_back_unstarted()
             return
-        self._start_ready()
-
-    def _start_ready(self) -> None:
-        loop = asyncio.get_running_loop()
-        for attempt in self.lanes.ready():
-            attempt.start(loop)
-        if self.lanes.held and self._stuck is None:
-            self._last_release = time.perf_counter()
-            self._stuck = loop.call_later(STUCK_MS / 1000, self._give_back_if_stuck)
-
-    def _give_back_if_stuck(self) -> None:
-        """Return a look-ahead that a long run holds up, so that another worker's free slot can have it."""
-        self._stuck = None
-        if not self.lanes.held:
-            return
-        still_ms = (time.perf_counter() - self._last_release) * 1000
-        if still_ms >= STUCK_MS:
-            self._give_back_unstarted()
-            return
-        loop = asyncio.get_running_loop()
-        self._stuck = loop.call_later((STUCK_MS - still_ms) / 1000, self._give_back_if_stuck)
+        self._starter.start_ready()
 
     # ------------------------------------------------------------------ ends of attempts
 
@@ -249,26 +230,25 @@ class WorkerService:
         if self.retrying is not None and settlement is not None and settlement.action is Action.RETRY:
             self.retrying.add(execution.id)
         if attempt.started_at is not None:
-            now = time.perf_counter()
-            self._last_release = now
-            self.lanes.release(
-                execution.topic, (now - attempt.started) * 1000, wake=execution.target in self._limits
-            )
-            if self.lanes.held:
-                self._start_ready()
+            self._starter.release(attempt, wake=execution.target in self._limits)
             if not self._room.is_set():
                 self._room.set()
+        elif not self.lanes.drop(attempt):
+            self.lanes.unchain(attempt)
         if not self.lanes.busy and not self.lanes.held:
             self._quiet.set()
 
-    def _give_back_unstarted(self) -> None:
-        for attempt in self.lanes.take_unstarted():
-            attempt.give_back()
+    def _has_backlog(self) -> bool:
+        return self.lanes.held > 0
 
     def _lose_unstarted(self, attempt: Attempt) -> None:
         if self.lanes.drop(attempt):
             attempt.lose_unstarted()
+        else:
+            attempt.stop(Stop.LOST)
 
     def _cancel_unstarted(self, attempt: Attempt) -> None:
         if self.lanes.drop(attempt):
             attempt.cancel_unstarted()
+        else:
+            attempt.stop(Stop.CANCEL)

@@ -66,7 +66,7 @@ def test_a_plain_function_in_process_cannot_be_stopped(load):
 def test_a_timeout_beyond_the_consumer_timeout_matters_to_rabbitmq_only(load):
     long = job(timeout=31 * MINUTE, max_retries=0)
     assert codes(load, long) == []
-    assert codes(load, long, environ={"AMQP_URL": "amqp://h"}) == ["W009"]
+    assert codes(load, long, environ={"AMQP_URL": "amqp://h"}) == ["W015", "W009"]
 
 
 def test_settings_without_effect_are_told(load):
@@ -96,8 +96,6 @@ def test_a_warning_stands_where_its_key_stands(load):
 @pytest.mark.parametrize(
     ("text", "environ", "targets", "code"),
     [
-        ('queue_provider = "redis"', {}, [], "W101"),
-        ("", {"AMQP_URL": "amqp://h"}, [], "W101"),
         ("", {}, [task()], "W103"),
         ('[[tasks]]\nid = "t"\nentrypoint = "t.ts"\n', {}, [], "W103"),
         ("", {}, [job(permissions=Permissions())], "W104"),
@@ -128,7 +126,7 @@ def test_files_in_runtime_dir_are_not_ignored(load, tmp_path):
 def test_what_belongs_to_other_commands_does_not_stop_a_daemon():
     assert "W110" not in REFUSED_BY_DAEMON
     assert "W111" not in REFUSED_BY_DAEMON
-    assert {"W101", "W109"} <= REFUSED_BY_DAEMON
+    assert {"W103", "W109"} <= REFUSED_BY_DAEMON
 
 
 def test_disabled_targets_and_quiet_exporters_need_nothing(load):

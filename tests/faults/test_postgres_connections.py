@@ -12,7 +12,7 @@ from netscript_workers.domain.execution import LogLine, Status
 from netscript_workers.engines.postgres import PostgresEngine
 from netscript_workers.errors import EngineError, EngineUnavailableError
 from netscript_workers.ports.queue import Claim
-from support.proxy import Proxy
+from support.swallowing_proxy import Proxy
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 BOOM = outcomes.failed("boom")

@@ -1,70 +1,76 @@
-"""A small TCP proxy that loses answers and cuts connections."""
+"""A proxy between a client and a local server, so that a test can cut what passes or hold it up."""
 
 import asyncio
 import contextlib
-from typing import Self
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator
 
 
 class Proxy:
-    """Stands before a server while its `async with` lasts. `url` leads through it."""
+    """Listens on `port` and passes everything on to the server's. Made by `proxied`."""
 
-    def __init__(self, url: str) -> None:
-        self._behind = urlsplit(url)
-        self.swallowing = False
+    def __init__(self, target: int) -> None:
+        self._target = target
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.refusing = False
 
     @property
-    def url(self) -> str:
+    def port(self) -> int:
         assert self._server is not None
-        port = self._server.sockets[0].getsockname()[1]
-        return self._behind._replace(netloc=f"{self._behind.username}@127.0.0.1:{port}").geturl()
+        return self._server.sockets[0].getsockname()[1]
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
+    @property
+    def open(self) -> int:
+        """How many connections pass through now."""
+        return len(self._tasks) // 2
 
-    async def __aexit__(self, *_: object) -> None:
+    def cut(self) -> None:
+        """Break every connection at once, as a pulled cable and a reset would."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+
+    async def stop(self) -> None:
         assert self._server is not None
         self._server.close()
         self.cut()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=10)
+            await asyncio.wait(self._tasks, timeout=5)
         await self._server.wait_closed()
 
-    def cut(self) -> None:
-        """Break every connection; new ones are let through, answers and all."""
-        self.swallowing = False
-        for writer in self._writers:
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refusing:
             writer.transport.abort()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        there, back = await asyncio.open_connection(self._behind.hostname, self._behind.port)
-        ours = {writer, back}
-        self._writers |= ours
+            return
         try:
-            asking = asyncio.create_task(self._pump(reader, back, answers=False))
-            answering = asyncio.create_task(self._pump(there, writer, answers=True))
-            await asyncio.wait({asking, answering}, return_when=asyncio.FIRST_COMPLETED)
-            for one in (asking, answering):
-                one.cancel()
-            await asyncio.wait({asking, answering}, timeout=10)
-        finally:
-            self._writers -= ours
-            for one in ours:
-                one.transport.abort()
+            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, back}
+        for source, sink in ((reader, back), (there, writer)):
+            task = asyncio.create_task(self._pass(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool
-    ) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65_536):
-                if not (answers and self.swallowing):
-                    writer.write(data)
-                    await writer.drain()
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(65_536):
+                sink.write(data)
+                await sink.drain()
+        sink.transport.abort()
+        self._writers.discard(sink)
+
+
+@contextlib.asynccontextmanager
+async def proxied(target: int) -> AsyncIterator[Proxy]:
+    """A proxy to the local port `target` for the time of a `with`."""
+    proxy = Proxy(target)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()

@@ -3,6 +3,8 @@
 from netscript_workers.engines.archived.admin import ArchivedAdmin
 from netscript_workers.engines.archived.history import ArchivedHistory
 from netscript_workers.engines.archived.queue import ArchivedQueue
+from netscript_workers.ports.engine import Probing
+from netscript_workers.ports.erasable import Erasable
 
 
 class ArchivedEngine(ArchivedQueue, ArchivedAdmin, ArchivedHistory):
@@ -20,6 +22,21 @@ class ArchivedEngine(ArchivedQueue, ArchivedAdmin, ArchivedHistory):
         except BaseException:
             await self._live.close()
             raise
+
+    async def erase(self) -> None:
+        """See `ports.erasable.Erasable`."""
+        for store in (self._live, self._archive):
+            if isinstance(store, Erasable):
+                await store.erase()
+
+    async def probe(self) -> None:
+        """See `ports.engine.Probing`; a store that cannot tell otherwise is opened and closed."""
+        for store in (self._live, self._archive):
+            if isinstance(store, Probing):
+                await store.probe()
+            else:
+                await store.open()
+                await store.close()
 
     async def close(self) -> None:
         """Let go of both. Idempotent."""

@@ -1,5 +1,6 @@
 """The archive in a SQLite file, for engines that have none of their own: the file's archive tables and nothing else."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.engines.deno_kv.base import make_folder
 from netscript_workers.engines.deno_kv.history import finding
 from netscript_workers.engines.deno_kv.kept import Keeping, keep_all, remove_all
+from netscript_workers.engines.deno_kv.probing import probe_file
 from netscript_workers.engines.deno_kv.rows import batch, read_texts
 from netscript_workers.engines.deno_kv.schema import prepare
 from netscript_workers.engines.deno_kv.times import wall_ms as host_wall_ms
@@ -44,6 +46,10 @@ class SqliteArchive(Keeping):
 
         self._connections.open(remember)
         self._opened = True
+
+    async def probe(self) -> None:
+        """See `ports.engine.Probing`."""
+        await asyncio.get_running_loop().run_in_executor(None, probe_file, self._path)
 
     async def close(self) -> None:
         """Finish what is queued and let go of everything. Idempotent."""

@@ -1,6 +1,7 @@
 """Moves what Deno puts into its own queue (`kv.enqueue`) over into ours, in one transaction for each batch.
 
-Runs for as long as somebody claims. Woken by the writes to the database's log; as a net it looks once in `LOOK_AGAIN_S`.
+Runs for as long as somebody claims. Deno rings no bell, so it is woken by the writes to the database's log; those who wait for
+work look once a second as a net.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import msgspec
 from netscript_workers.domain.execution import Enqueued, NewExecution
 from netscript_workers.domain.ids import IdFactory
 from netscript_workers.domain.message import NoJobError, Terms, to_execution
-from netscript_workers.engines.deno_kv.bells import LOOK_AGAIN_S
+from netscript_workers.engines.deno_kv.bells import Bells
 from netscript_workers.engines.deno_kv.connection import Connections
 from netscript_workers.engines.deno_kv.garbage import bury
 from netscript_workers.engines.deno_kv.log_watch import LogWatch
@@ -28,25 +29,26 @@ BATCH: Final = 200
 STRANDED_MS: Final = 10_000
 """How long past its deadline what a consumer of Deno's runs is left to it; while it lives it is never late."""
 # A write to the log is heard before its commit can be seen, so look soon after it, several times (seconds, one after the other).
-_SOON_S: Final = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.04, 0.08)
-_QUIET_S: Final = (
-    0.02,
-    0.03,
-    0.05,
-)  # look again once nobody has written for so long, in case a write went unheard
-_OWN_PAUSE_S: Final = 0.005  # after a write of our own, which looks by itself (`Connections.arrived`)
-_OTHER_PAUSE_S: Final = 0.02  # after a write of others, when there was nothing so many times in a row:
+_SOON_S: Final = (0.002, 0.003, 0.005, 0.01, 0.02, 0.04, 0.08)
+_QUIET_S: Final = 0.05  # look again once nobody has written for so long, in case a write went unheard
+_PAUSE_S: Final = 0.005  # after a write of our own, which looks by itself (`Connections.arrived`)
+_BUSY_PAUSE_S: Final = 0.02  # after a write of others, when there was nothing so many times in a row:
 _FRUITLESS: Final = 3
+_NET_S: Final = 5.0  # a worker that waits for work looks too, more often (`nudge`)
 _FIRST_BOUND_S: Final = 5.0
 _MOST_DELAY_S: Final = 5.0
 
-Enqueue = Callable[[Transaction, Sequence[NewExecution]], list[Enqueued]]
+Enqueue = Callable[[Transaction, Sequence[NewExecution], int], list[Enqueued]]
 log = logging.getLogger("netscript_workers.engine")
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of Deno's queue: where it lies, and what it asks for (`wanted`), or why that is nothing (`reason`)."""
+    """One message of Deno's queue: where it lies, and what it asks for (`wanted`), or why that is nothing (`reason`).
 
+    `seen` is when it was read (ms since 1970); the delay in `wanted` counts from then.
+    """
+
+    seen: int
     stranded: bool
     at: int
     id: str
@@ -62,11 +64,12 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arrivals:
-    """Owns the task that moves. `enqueue` writes executions within a transaction."""
+    """Owns the task that moves. `enqueue` writes executions within a transaction, as of a moment (ms since 1970)."""
 
     def __init__(
         self,
         connections: Connections,
+        bells: Bells,
         watch: LogWatch,
         sql: Statements,
         enqueue: Enqueue,
@@ -75,6 +78,7 @@ class Arrivals:
     ) -> None:
         """Touch nothing yet."""
         self._connections = connections
+        self._bells = bells
         self._watch = watch
         self._sql = sql
         self._enqueue = enqueue
@@ -109,6 +113,10 @@ class Arrivals:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._caught_up.wait(), _FIRST_BOUND_S)
 
+    def nudge(self) -> None:
+        """Look now: somebody has seen that something is there."""
+        self._watch.wake()
+
     async def stop(self) -> None:
         """End the task. Idempotent."""
         self._stopping = True  # Python 3.11 may swallow a cancellation that comes with the end of a read
@@ -140,32 +148,39 @@ class Arrivals:
 
     async def _move_as_they_come(self) -> None:
         loop = asyncio.get_running_loop()
-        look, fruitless, quiet = True, 0, iter(_QUIET_S)
-        looked = loop.time()
+        look, fruitless, bound, looked = True, 0, _NET_S, 0.0
         while not self._stopping:
             self._watch.arm()
-            commits = self._connections.commits
-            if look:
+            ours = self._ours()
+            if look or self._connections.arrived or loop.time() - looked > _NET_S:
                 looked = loop.time()
                 if await self._move_all():
-                    fruitless, quiet = 0, iter(_QUIET_S)
+                    fruitless, bound = 0, _QUIET_S
                     continue
                 self._caught_up.set()
-            look = True
-            if not await self._watch.wait(next(quiet, LOOK_AGAIN_S)):
+            if not await self._watch.wait(bound):
+                look, bound = True, _NET_S
                 continue
-            quiet = iter(_QUIET_S)
-            if self._connections.commits != commits:
-                await asyncio.sleep(_OWN_PAUSE_S)
-                look = self._connections.arrived or loop.time() - looked > LOOK_AGAIN_S
-            elif fruitless < _FRUITLESS:
-                fruitless = 0 if await self._move_soon() else fruitless + 1
-            else:
-                await asyncio.sleep(_OTHER_PAUSE_S)
+            look, bound = False, _QUIET_S
+            if self._ours() != ours:
+                await asyncio.sleep(_PAUSE_S)
+            elif fruitless >= _FRUITLESS:
+                look = True
+                await asyncio.sleep(_BUSY_PAUSE_S)
+            elif await self._move_soon(ours):
+                fruitless = 0
+            elif self._ours() == ours:
+                fruitless += 1
 
-    async def _move_soon(self) -> bool:
+    def _ours(self) -> int:
+        """Count the writes that are known to be no message of Deno's: our own, and those that rang a bell."""
+        return self._connections.commits + self._bells.heard
+
+    async def _move_soon(self, ours: int) -> bool:
         for pause in _SOON_S:
             await asyncio.sleep(pause)
+            if self._ours() != ours:
+                return False
             if await self._move_all():
                 return True
         return False
@@ -191,7 +206,9 @@ class Arrivals:
         """Make an arrival of a row (on the reading thread)."""
         stranded, at, message_id, data, schedule, keys = row
         due = now + _first_backoff(schedule) if stranded else at
-        arrival = Arrival(stranded=bool(stranded), at=at, id=str(message_id), data=data, keys=str(keys))
+        arrival = Arrival(
+            seen=now, stranded=bool(stranded), at=at, id=str(message_id), data=data, keys=str(keys)
+        )
         try:
             wanted = self._wanted(data, max(0, due - now))
         except (NoJobError, ValueError) as error:
@@ -219,17 +236,22 @@ class Arrivals:
         wanted = [arrival for arrival in taken if arrival.wanted is not None]
         requests = [arrival.wanted for arrival in wanted if arrival.wanted is not None]
         if requests:
-            for arrival, answer in zip(wanted, self._enqueue(tx, requests), strict=True):
+            for arrival, answer in zip(wanted, self._enqueue(tx, requests, wanted[0].seen), strict=True):
                 if arrival.has_keys and not answer.deduplicated:
                     undelivered.keep(tx, answer.id, arrival.data, arrival.keys)
-        for arrival in taken:
-            if arrival.wanted is None:
-                kept = bury(tx, self._sql, self._queue, arrival.data, arrival.reason, self._wall_ms())
-                log.warning(
-                    "a message from Deno is no job (%s); it is the dead letter %s", arrival.reason, kept
-                )
-                if arrival.has_keys:
-                    undelivered.put(tx, arrival.data, arrival.keys, kept)
+        self._bury(tx, [arrival for arrival in taken if arrival.wanted is None], undelivered)
+
+    def _bury(self, tx: Transaction, arrivals: list[Arrival], undelivered: Undelivered) -> None:
+        for arrival in arrivals:
+            kept = bury(tx, self._sql, self._queue, arrival.data, arrival.reason, self._wall_ms())
+            if arrival.has_keys:
+                undelivered.put(tx, arrival.data, arrival.keys, kept)
+        if arrivals:
+            log.warning(
+                "%d messages from Deno are no jobs and have become dead letters; the first: %s",
+                len(arrivals),
+                arrivals[0].reason,
+            )
 
 
 def _first_backoff(schedule: Any) -> int:

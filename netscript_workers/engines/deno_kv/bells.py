@@ -41,6 +41,7 @@ class Bells:
         self._watch = -1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._strokes = dict.fromkeys(Bell, 0)
+        self.heard = 0
         self._waiting: dict[Bell, set[asyncio.Future[None]]] = {bell: set() for bell in Bell}
 
     def open(self) -> None:
@@ -92,13 +93,15 @@ class Bells:
             return True
         if seconds <= 0:
             return False
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        bound = loop.call_later(seconds, _release, waiter)
         self._waiting[bell].add(waiter)
         try:
-            await asyncio.wait({waiter}, timeout=seconds)
+            await waiter
         finally:
+            bound.cancel()
             self._waiting[bell].discard(waiter)
-            waiter.cancel()
         return self._strokes[bell] != heard
 
     def _on_modified(self) -> None:
@@ -119,6 +122,11 @@ class Bells:
 
     def _strike(self, bell: Bell) -> None:
         self._strokes[bell] += 1
+        self.heard += 1
         for waiter in self._waiting[bell]:
-            if not waiter.done():
-                waiter.set_result(None)
+            _release(waiter)
+
+
+def _release(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -30,7 +30,8 @@ class Claiming:
         self._wanted = batch(
             [[n, t, lane.limit] for n, lane in enumerate(request.lanes) for t in lane.topics]
         )
-        self._topics = batch([topic for lane in request.lanes for topic in lane.topics])
+        self.topics = [topic for lane in request.lanes for topic in lane.topics]
+        self.next_due: int | None = None  # when the next pending row is due, once `perform` has looked
 
     def perform(self, tx: Transaction) -> list[Execution]:
         """Choose and claim."""
@@ -62,7 +63,7 @@ class Claiming:
                 self._sql["park"],
                 {
                     "queue": self._queue,
-                    "topics": self._topics,
+                    "topics": batch(self.topics),
                     "blocked": batch(sorted(blocked)),
                     "reach": reach,
                 },
@@ -83,6 +84,7 @@ class Claiming:
         if look.next_due is not None and look.next_due <= self._now:
             tx.run(self._sql["promote"], {"queue": self._queue, "now": self._now, "limit": PROMOTE_LIMIT})
             look = read_look(tx.one(self._sql["look"], parameters))
+        self.next_due = look.next_due
         candidates = look.candidates
         if look.has_parked:
             parked = tx.one(

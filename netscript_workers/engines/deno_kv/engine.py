@@ -1,5 +1,6 @@
 """The deno-kv engine: the three ports over one SQLite file in the layout of Deno KV."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,14 @@ from netscript_workers.engines.deno_kv.admin import DenoKvAdmin
 from netscript_workers.engines.deno_kv.ageing import DenoKvAgeing
 from netscript_workers.engines.deno_kv.base import make_folder
 from netscript_workers.engines.deno_kv.history import DenoKvHistory
+from netscript_workers.engines.deno_kv.probing import probe_file
 from netscript_workers.engines.deno_kv.queue import DenoKvQueue
 from netscript_workers.engines.deno_kv.schema import prepare
 from netscript_workers.engines.deno_kv.times import wall_ms as host_wall_ms
 
 
 class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
-    """Fulfils `ports.archive.AgeingEngine`. Many processes of one host may have the file open.
+    """Fulfils `ports.archive.AgeingEngine` and `Probing`. Many processes of one host may have the file open.
 
     Owns two threads, two connections and the descriptors of its bells between `open` and `close`.
     `wall_ms` tells the time (ms since 1970), so that tests can own it. `terms` say how to read what Deno enqueues.
@@ -48,6 +50,10 @@ class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
             raise
         self._arrivals.allow()
         self._opened = True
+
+    async def probe(self) -> None:
+        """See `ports.engine.Probing`."""
+        await asyncio.get_running_loop().run_in_executor(None, probe_file, self._path)
 
     async def close(self) -> None:
         """Finish what is queued and let go of everything. Idempotent."""

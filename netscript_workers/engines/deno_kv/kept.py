@@ -79,6 +79,15 @@ def success(row: Row) -> AttemptRecord:
 class Keeping(Base):
     """Reads and writes finished records whole."""
 
+    async def erase(self) -> None:
+        """See `ports.erasable.Erasable`: all that this queue's name has in the file, live and archived."""
+
+        def erase(tx: Transaction) -> None:
+            for statement in self._sql.script("erase"):
+                tx.run(statement, self._with())
+
+        await self._connections.write(erase)
+
     async def _kept(self, ids: str, *, live: bool) -> list[Kept]:
         """Return the finished rows of `ids` (a batch); live ones too if `live`. In no particular order."""
         parameters = self._with(ids=ids, live=int(live))

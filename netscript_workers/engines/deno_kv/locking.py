@@ -9,7 +9,8 @@ from typing import Final
 from netscript_workers.errors import EngineError
 
 LOCK_BOUND_S: Final = 60.0
-_PRAGMAS: Final = ("PRAGMA synchronous=FULL", "PRAGMA cache_size=-2000", "PRAGMA temp_store=MEMORY")
+# NORMAL: a commit does not wait for the disk by itself; `Journal` does, once for a whole group and with the lock free.
+_PRAGMAS: Final = ("PRAGMA synchronous=NORMAL", "PRAGMA cache_size=-2000", "PRAGMA temp_store=MEMORY")
 
 
 def persist(db: sqlite3.Connection, statement: str, path: Path) -> None:

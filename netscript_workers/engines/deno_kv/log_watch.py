@@ -49,9 +49,13 @@ class LogWatch:
                 self._waiter.cancel()
         return self._heard
 
+    def wake(self) -> None:
+        """Let the waiter go on as if there had been a write."""
+        self._heard = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
     def _on_written(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._descriptor, 65_536)
-            self._heard = True
-            if self._waiter is not None and not self._waiter.done():
-                self._waiter.set_result(None)
+            self.wake()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,7 +23,14 @@ from netscript_workers.ports.queue import Claim, ClaimRequest, Renewal
 
 _read_keys = msgspec.json.Decoder(list[tuple[str, str, str]]).decode
 _read_claims = msgspec.json.Decoder(list[tuple[str, int]]).decode
-_read_waiting = msgspec.json.Decoder(tuple[int, int | None]).decode
+_read_waiting = msgspec.json.Decoder(tuple[int, int | None, int]).decode
+
+
+class Looked(NamedTuple):
+    """What a claim that came short has seen: nothing more for `topics` now, and when the next pending row is due."""
+
+    topics: frozenset[str]
+    next_due: int | None
 
 
 class DenoKvQueue(Base):
@@ -35,16 +42,18 @@ class DenoKvQueue(Base):
         """Touch nothing yet; `terms` say how to read what Deno enqueues."""
         super().__init__(path, queue_name, wall_ms)
         self._heard = -1
-        self._arrivals = Arrivals(self._connections, LogWatch(path), self._sql, self._enqueue, terms, wall_ms)
+        self._looked: Looked | None = None
+        self._arrivals = Arrivals(
+            self._connections, self._bells, LogWatch(path), self._sql, self._enqueue, terms, wall_ms
+        )
 
     async def enqueue_many(self, requests: Sequence[NewExecution]) -> list[Enqueued]:
         """See `ports.queue.Queue`."""
         if not requests:
             return []
-        return await self._connections.write(lambda tx: self._enqueue(tx, requests))
+        return await self._connections.write(lambda tx: self._enqueue(tx, requests, self._wall_ms()))
 
-    def _enqueue(self, tx: Transaction, requests: Sequence[NewExecution]) -> list[Enqueued]:
-        now = self._wall_ms()
+    def _enqueue(self, tx: Transaction, requests: Sequence[NewExecution], now: int) -> list[Enqueued]:
         holders = self._holders(tx, requests, now)
         answers: list[Enqueued] = []
         rows: list[list[Any]] = []
@@ -83,13 +92,17 @@ class DenoKvQueue(Base):
         if not self._arrivals.running:
             await self._arrivals.start(self._number)
         self._heard = self._bells.strokes(Bell.WORK)
+        self._looked = None
 
         def claim(tx: Transaction) -> list[Execution]:
             lease_until = boot_ms() + request.lease_ms
             claiming = Claiming(
                 self._sql, self._number, request, now=self._wall_ms(), lease_until=lease_until
             )
-            return claiming.perform(tx)
+            claimed = claiming.perform(tx)
+            if len(claimed) < request.total:
+                self._looked = Looked(frozenset(claiming.topics), claiming.next_due)
+            return claimed
 
         return await self._connections.write(claim, undo=self._give_back, durable=False)
 
@@ -155,11 +168,21 @@ class DenoKvQueue(Base):
     async def wait_for_work(self, topics: Sequence[str], timeout_ms: int) -> None:
         """See `ports.queue.Queue`."""
         heard, self._heard = self._heard, self._bells.strokes(Bell.WORK)
+        looked, self._looked = self._looked, None
         deadline = boot_ms() + timeout_ms
         names = batch(list(topics))
         while (left := deadline - boot_ms()) > 0:
-            found = await self._connections.read(self._sql["is_waiting"], self._with(topics=names))
-            waiting, due = _read_waiting(found)
+            if looked is not None and looked.topics.issuperset(topics):
+                waiting, due = (
+                    False,
+                    looked.next_due,
+                )  # the claim just made has looked: no need to do it again
+                looked = None
+            else:
+                found = await self._connections.read(self._sql["is_waiting"], self._with(topics=names))
+                waiting, due, arrived = _read_waiting(found)
+                if arrived:
+                    self._arrivals.nudge()
             until_due = left if due is None else due - self._wall_ms()
             if waiting or until_due <= 0:
                 return

@@ -16,6 +16,8 @@ from v8serialize.decode import ReadableTagStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Read = Callable[["_Reader", "Path", int], Any]
+
 MAX_DEPTH: Final = 100
 MAX_WEIGHT: Final = 4 << 20
 """How much a value may come to: about its bytes as JSON, shared parts counted as often as they appear."""
@@ -36,6 +38,9 @@ _REFUSED: Final = {
     Tag.kRegExp: "a regular expression; send its source as text",
     Tag.kError: "an Error; send its message as text",
 }
+
+
+Path = tuple[str | int, ...]
 
 
 class UnreadableValueError(ValueError):
@@ -71,88 +76,77 @@ class _Reader:
 
     def __init__(self, stream: ReadableTagStream) -> None:
         self._stream = stream
+        self._data = bytes(stream.data)
         self._objects: list[tuple[Any, int]] = []
         self._weight = 0
-        self._readers: dict[Tag, Callable[[tuple[str | int, ...], int], Any]] = {
-            Tag.kNull: lambda _path, _depth: None,
-            Tag.kUndefined: lambda _path, _depth: _UNDEFINED,
-            Tag.kTheHole: lambda _path, _depth: _UNDEFINED,
-            Tag.kTrue: lambda _path, _depth: True,
-            Tag.kFalse: lambda _path, _depth: False,
-            Tag.kInt32: lambda _path, _depth: stream.read_int32(),
-            Tag.kUint32: lambda _path, _depth: stream.read_uint32(),
-            Tag.kDouble: self._double,
-            Tag.kBigInt: self._big,
-            Tag.kOneByteString: lambda _path, _depth: self._text("latin-1"),
-            Tag.kTwoByteString: lambda _path, _depth: self._text("utf-16-le"),
-            Tag.kUtf8String: lambda _path, _depth: self._text("utf-8"),
-            Tag.kDate: self._date,
-            Tag.kTrueObject: lambda _path, _depth: self._keep(value=True),
-            Tag.kFalseObject: lambda _path, _depth: self._keep(value=False),
-            Tag.kNumberObject: lambda path, depth: self._keep(self._double(path, depth)),
-            Tag.kBigIntObject: lambda path, depth: self._keep(self._big(path, depth)),
-            Tag.kStringObject: lambda path, depth: self._keep(self.read(path, depth + 1)),
-            Tag.kObjectReference: self._reference,
-            Tag.kBeginJSObject: self._object,
-            Tag.kBeginDenseJSArray: self._dense,
-            Tag.kBeginSparseJSArray: self._sparse,
-        }
 
     @property
     def position(self) -> int:
         """Return how far the stream was read."""
         return self._stream.pos
 
-    def read(self, path: tuple[str | int, ...], depth: int, tag: Tag | None = None) -> Any:
+    def read(self, path: Path, depth: int, tag: int | None = None) -> Any:
         """Read the value at `path`, whose tag may have been read already."""
         if tag is None:
-            tag = self._stream.read_tag()
+            tag = self._tag()
         if depth > MAX_DEPTH:
             raise UnreadableValueError(f"{where(path)} lies more than {MAX_DEPTH} objects deep")
         self._weigh(2, path)
-        reader = self._readers.get(tag)
+        reader = _READERS.get(tag)
         if reader is None:
-            what = _REFUSED.get(tag, f"a value that JSON does not have ({tag.name})")
-            raise UnreadableValueError(f"{where(path)} is {what}")
-        return reader(path, depth)
+            known = Tag(tag) if tag in _KNOWN else None
+            what = _REFUSED.get(known) if known else None
+            name = known.name if known else f"tag {tag}"
+            raise UnreadableValueError(
+                f"{where(path)} is {what or f'a value that JSON does not have ({name})'}"
+            )
+        return reader(self, path, depth)
 
-    def _weigh(self, weight: int, path: tuple[str | int, ...]) -> None:
+    def _tag(self) -> int:
+        """Read a tag; zeros before it are padding."""
+        at = self._stream.pos
+        while not (tag := self._data[at]):  # beyond the end: an IndexError, which `decode` explains
+            at += 1
+        self._stream.pos = at + 1
+        return tag
+
+    def _weigh(self, weight: int, path: Path) -> None:
         self._weight += weight
         if self._weight > MAX_WEIGHT:
             raise UnreadableValueError(f"{where(path)} makes it larger than {MAX_WEIGHT} bytes of JSON")
 
-    def _keep(self, value: Any) -> Any:
+    def keep(self, value: Any) -> Any:
         self._objects.append((value, 2))
         return value
 
-    def _double(self, path: tuple[str | int, ...], _depth: int) -> float:
+    def double(self, path: Path, _depth: int) -> float:
         value = self._stream.read_double()
         if not math.isfinite(value):
             raise UnreadableValueError(f"{where(path)} is {value}, which JSON does not have")
         # JavaScript has one kind of number and writes whole ones without a point.
         return int(value) if value.is_integer() and abs(value) <= _SAFE else value
 
-    def _big(self, path: tuple[str | int, ...], _depth: int) -> int:
+    def big(self, path: Path, _depth: int) -> int:
         value = self._stream.read_bigint()
         if not _SIGNED <= value < _UNSIGNED:
             raise UnreadableValueError(f"{where(path)} is a BigInt beyond 64 bits; send it as text")
         return value
 
-    def _text(self, encoding: str) -> str:
+    def text(self, encoding: str) -> str:
         length = self._stream.read_varint(max_bits=32)
         self._weigh(length, ())
         raw = bytes(self._stream.read_bytes(length))
         return raw.decode(encoding, "replace")  # a half of a surrogate pair has no form in UTF-8
 
-    def _date(self, path: tuple[str | int, ...], _depth: int) -> str:
+    def date(self, path: Path, _depth: int) -> str:
         milliseconds = self._stream.read_double()
         try:
             moment = _EPOCH + timedelta(milliseconds=milliseconds)
         except (OverflowError, ValueError):
             raise UnreadableValueError(f"{where(path)} is a Date beyond the years 1 to 9999") from None
-        return str(self._keep(moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")))
+        return str(self.keep(moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")))
 
-    def _reference(self, path: tuple[str | int, ...], _depth: int) -> Any:
+    def reference(self, path: Path, _depth: int) -> Any:
         number = self._stream.read_varint(max_bits=32)
         if number >= len(self._objects):
             raise UnreadableValueError(f"{where(path)} refers to an object that is not there")
@@ -161,6 +155,12 @@ class _Reader:
             raise UnreadableValueError(f"{where(path)} contains itself; JSON cannot hold a cycle")
         self._weigh(weight, path)
         return value
+
+    def integer(self, _path: Path, _depth: int) -> int:
+        return self._stream.read_int32()
+
+    def unsigned(self, _path: Path, _depth: int) -> int:
+        return self._stream.read_uint32()
 
     def _begin(self) -> tuple[int, int]:
         self._objects.append((_UNFINISHED, 0))
@@ -171,20 +171,18 @@ class _Reader:
         self._objects[number] = (value, self._weight - weight + 2)
         return value
 
-    def _object(self, path: tuple[str | int, ...], depth: int) -> dict[str, Any]:
+    def plain_object(self, path: Path, depth: int) -> dict[str, Any]:
         begun = self._begin()
         found: dict[str, Any] = {}
         for key, value in self._members(path, depth, Tag.kEndJSObject):
             found[str(key)] = value
         return self._end(begun, found)
 
-    def _members(
-        self, path: tuple[str | int, ...], depth: int, end: Tag
-    ) -> list[tuple[str | int | float, Any]]:
+    def _members(self, path: Path, depth: int, end: Tag) -> list[tuple[str | int | float, Any]]:
         """Read keys and values up to `end`; members that are undefined are left out, as JSON.stringify does."""
         found: list[tuple[str | int | float, Any]] = []
         count = 0
-        while (tag := self._stream.read_tag()) is not end:
+        while (tag := self._tag()) != end:
             key = self.read(path, depth + 1, tag)
             if isinstance(key, bool) or not isinstance(key, str | int | float):
                 raise UnreadableValueError(f"{where(path)} is damaged: a key of it is no text")
@@ -195,11 +193,11 @@ class _Reader:
         self._expect(count, path)
         return found
 
-    def _expect(self, count: int, path: tuple[str | int, ...]) -> None:
+    def _expect(self, count: int, path: Path) -> None:
         if self._stream.read_varint(max_bits=32) != count:
             raise UnreadableValueError(f"{where(path)} is damaged: its counts differ")
 
-    def _dense(self, path: tuple[str | int, ...], depth: int) -> list[Any]:
+    def dense(self, path: Path, depth: int) -> list[Any]:
         begun = self._begin()
         length = self._stream.read_varint(max_bits=32)
         items: list[Any] = []
@@ -210,7 +208,7 @@ class _Reader:
         self._expect(length, path)
         return self._end(begun, items)
 
-    def _sparse(self, path: tuple[str | int, ...], depth: int) -> list[Any]:
+    def sparse(self, path: Path, depth: int) -> list[Any]:
         begun = self._begin()
         length = self._stream.read_varint(max_bits=32)
         self._weigh(5 * length, path)  # each hole is a null
@@ -223,7 +221,7 @@ class _Reader:
         self,
         members: list[tuple[str | int | float, Any]],
         items: list[Any],
-        path: tuple[str | int, ...],
+        path: Path,
     ) -> None:
         for key, value in members:
             if not isinstance(key, int) or not 0 <= key < len(items):
@@ -231,7 +229,49 @@ class _Reader:
             items[key] = value
 
 
-def where(path: tuple[str | int, ...]) -> str:
+def _text_in(encoding: str) -> "Read":
+    return lambda reader, _path, _depth: reader.text(encoding)
+
+
+def _constant(*, value: Any) -> "Read":
+    return lambda _reader, _path, _depth: value
+
+
+def _boxed(read: "Read") -> "Read":
+    return lambda reader, path, depth: reader.keep(read(reader, path, depth + 1))
+
+
+_READERS: Final["dict[int, Read]"] = {
+    int(tag): read
+    for tag, read in {
+        Tag.kNull: _constant(value=None),
+        Tag.kUndefined: _constant(value=_UNDEFINED),
+        Tag.kTheHole: _constant(value=_UNDEFINED),
+        Tag.kTrue: _constant(value=True),
+        Tag.kFalse: _constant(value=False),
+        Tag.kInt32: _Reader.integer,
+        Tag.kUint32: _Reader.unsigned,
+        Tag.kDouble: _Reader.double,
+        Tag.kBigInt: _Reader.big,
+        Tag.kOneByteString: _text_in("latin-1"),
+        Tag.kTwoByteString: _text_in("utf-16-le"),
+        Tag.kUtf8String: _text_in("utf-8"),
+        Tag.kDate: _Reader.date,
+        Tag.kTrueObject: _boxed(_constant(value=True)),
+        Tag.kFalseObject: _boxed(_constant(value=False)),
+        Tag.kNumberObject: _boxed(_Reader.double),
+        Tag.kBigIntObject: _boxed(_Reader.big),
+        Tag.kStringObject: _boxed(_Reader.read),
+        Tag.kObjectReference: _Reader.reference,
+        Tag.kBeginJSObject: _Reader.plain_object,
+        Tag.kBeginDenseJSArray: _Reader.dense,
+        Tag.kBeginSparseJSArray: _Reader.sparse,
+    }.items()
+}
+_KNOWN: Final = frozenset(int(tag) for tag in Tag)
+
+
+def where(path: Path) -> str:
     """Write a path as JavaScript would: `payload.at[2]`; the value itself is “the message”."""
     text = ""
     for part in path[:MAX_DEPTH]:

@@ -1,4 +1,9 @@
-"""The writing thread: takes whatever waits and does it in one transaction, so that all of it shares one commit."""
+"""The writing thread: takes whatever waits and does it in one transaction, so that all of it shares one commit.
+
+A commit is seen by every process as soon as it is made; what was promised to be durable is answered only once the disk has it
+too (`Journal`). So a worker may begin with an execution while its enqueue is still on the way to the disk, with the lock free.
+Losing power then takes both back: nobody had been told that it stands, and what came later is behind it in the same journal.
+"""
 
 import asyncio
 import contextlib
@@ -12,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 from netscript_workers.engines.deno_kv.bells import Bell, Bells
 from netscript_workers.engines.deno_kv.failures import explained, translated
+from netscript_workers.engines.deno_kv.journal import Journal
 from netscript_workers.engines.deno_kv.locking import persist
 from netscript_workers.engines.deno_kv.transaction import Operation, Transaction
 from netscript_workers.errors import EngineError, WorkersError
@@ -57,9 +63,9 @@ class Writer:
         self._bells = bells
         self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._in_hand: list[_Item] = []
-        self._durable = True
         self.commits = 0
         self.arrived = False
+        self._journal = Journal(path)
         self._broken: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._write_for_ever, name="deno-kv-write", daemon=True)
@@ -79,12 +85,21 @@ class Writer:
 
     async def close(self) -> None:
         """Do what is queued, end the thread and close the connection; within about `CLOSE_BOUND_S`."""
+        loop = asyncio.get_running_loop()
         self._items.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._thread.join, CLOSE_BOUND_S)
-        if self._thread.is_alive():  # it still waits for the lock: its connection must not be closed under it
+        await loop.run_in_executor(None, self._thread.join, CLOSE_BOUND_S)
+        ended = not self._thread.is_alive()
+        if ended and not self._items.empty() and self._broken is None:
+            # Callers that went away during the last writes: what was done for them is taken back.
+            self._items.put(None)
+            late = loop.run_in_executor(None, self._write_until_told)
+            await asyncio.wait({late}, timeout=CLOSE_BOUND_S)
+            ended = late.done()
+        if not ended:  # it still waits for the lock: its connection must not be closed under it
             log.error("the last writes to %s still wait for its lock; they are left to run out", self._path)
         else:
             self._db.close()
+            self._journal.close()
 
     def _write_for_ever(self) -> None:
         try:
@@ -129,7 +144,6 @@ class Writer:
         db, bells = self._db, set[Bell]()
         try:
             with translated(self._path):
-                self._sync_for(db, durable=any(item.durable for item in group))
                 persist(db, "BEGIN IMMEDIATE", self._path)
                 for item in group:
                     _perform(db, item, bells, None if len(group) == 1 else self._path)
@@ -140,9 +154,28 @@ class Writer:
             self._roll_back(db)
             for item in group:
                 item.error = item.error or error
+            self._hand_over(group)
         else:
-            self._ring(bells)
-        self._hand_over(group)
+            self._ring(bells - {Bell.SETTLED})
+            self._make_durable(group)
+            self._ring(bells & {Bell.SETTLED})
+
+    def _make_durable(self, group: list[_Item]) -> None:
+        """Answer those who were promised nothing more than the commit, then put it on the disk and answer the others."""
+        promised = [item for item in group if item.durable]
+        if len(promised) < len(group):
+            self._hand_over([item for item in group if not item.durable])
+        if promised:
+            try:
+                self._journal.sync()
+            except OSError as error:
+                failure = EngineError(
+                    f"the disk did not take what was written to {self._path}: {error}. "
+                    "It stands, but a power cut may take it back; look after the disk (dmesg)."
+                )
+                for item in promised:
+                    item.error = item.error or failure
+            self._hand_over(promised)
 
     def _roll_back(self, db: sqlite3.Connection) -> None:
         try:
@@ -164,12 +197,6 @@ class Writer:
             self._bells.ring(bells)
         except OSError as error:
             log.warning("could not wake those who wait on %s: %s", self._path, error)
-
-    def _sync_for(self, db: sqlite3.Connection, *, durable: bool) -> None:
-        """Let the next commit wait for the disk only if somebody was promised that."""
-        if durable is not self._durable:
-            db.execute("PRAGMA synchronous=FULL" if durable else "PRAGMA synchronous=NORMAL")
-            self._durable = durable
 
     def _deliver(self, group: list[_Item]) -> None:
         for item in group:

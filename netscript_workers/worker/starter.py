@@ -1,0 +1,81 @@
+"""Starts what may start, and takes back what a long run holds up."""
+
+import asyncio
+import time
+from typing import Final
+
+from netscript_workers.worker.attempt import Attempt, Workshop
+from netscript_workers.worker.lanes import Lanes
+from netscript_workers.worker.leases import Leases
+
+STUCK_MS: Final = 100
+
+
+class Starter:
+    """Turns what the lanes let go into running attempts, until nothing more may start."""
+
+    def __init__(self, lanes: Lanes, leases: Leases, workshop: Workshop) -> None:
+        """Start nothing yet."""
+        self._lanes = lanes
+        self._leases = leases
+        self._workshop = workshop
+        self._look: asyncio.TimerHandle | None = None
+        self._last_release = 0.0
+
+    def start_ready(self) -> None:
+        """Start what has a slot, and hand a few of the others to busy slots ahead of their turn."""
+        self._start()
+        if self._look is None and (self._lanes.held or self._lanes.following):
+            self._last_release = time.perf_counter()
+            self._look_in(STUCK_MS)
+
+    def release(self, attempt: Attempt, *, wake: bool) -> None:
+        """Free the slot of an ended attempt and start what it is free for."""
+        lanes, now = self._lanes, time.perf_counter()
+        self._last_release = now
+        lanes.release(attempt, (now - attempt.started) * 1000, wake=wake)
+        if lanes.following and (spare := lanes.spare()) is not None:
+            self._take_back(spare)
+        if lanes.held:
+            self.start_ready()
+
+    def give_back_unstarted(self) -> None:
+        """Return everything that has not begun to the queue."""
+        for attempt in self._lanes.overdue(time.perf_counter(), 0):
+            self._take_back(attempt)
+        for attempt in self._lanes.take_unstarted():
+            attempt.give_back()
+
+    def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for attempt in self._lanes.ready():
+            attempt.start(loop)
+        if self._lanes.held:
+            for attempt, leader in self._lanes.followers(time.perf_counter()):
+                attempt.start(loop, leader)
+
+    def _look_in(self, ms: float) -> None:
+        self._look = asyncio.get_running_loop().call_later(ms / 1000, self._look_for_stuck)
+
+    def _look_for_stuck(self) -> None:
+        """Free what a long run holds up: its followers for other slots here, a look-ahead for another worker's."""
+        self._look = None
+        now = time.perf_counter()
+        for attempt in self._lanes.overdue(now, STUCK_MS):
+            self._take_back(attempt)
+        self._start()
+        still_ms = (now - self._last_release) * 1000
+        if still_ms >= STUCK_MS:
+            self.give_back_unstarted()
+        elif self._lanes.held or self._lanes.following:
+            self._look_in(STUCK_MS - still_ms)
+
+    def _take_back(self, attempt: Attempt) -> None:
+        """Hold an attempt again that waits in a slot's hands; one that has begun meanwhile goes on."""
+        if not attempt.take_back():
+            return
+        self._lanes.unchain(attempt)
+        self._leases.let_go(attempt)
+        anew = Attempt(attempt.execution, self._workshop)
+        self._leases.hold(anew)
+        self._lanes.hold_again(anew)
