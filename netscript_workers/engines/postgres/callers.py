@@ -81,7 +81,12 @@ class PostgresTransactional(Base):
 def _call(marks: Sequence[str]) -> str:
     """Return the statement with these parameter marks, each cast to its type; the first is the queue's name."""
     _, *types = enqueuing.TYPES
-    rest = ", ".join(f"CAST({mark} AS {kind})" for mark, kind in zip(marks[1:], types, strict=True))
+    rest = ", ".join(
+        f"CAST({mark} AS {kind})"
+        if kind in {"bigint", "bytea[]"}
+        else f"CAST(CAST({mark} AS text) AS {kind})"  # an array's literal
+        for mark, kind in zip(marks[1:], types, strict=True)
+    )
     return statement("enqueue_within").format(name=f"CAST({marks[0]} AS text)", rest=rest)
 
 

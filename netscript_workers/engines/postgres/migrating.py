@@ -23,9 +23,6 @@ async def migrate(connections: Connections) -> Layout:
     """Apply what is outstanding and return the layout that was found; raises `EngineFormatError` for a newer one."""
 
     async def apply(connection: "Connection") -> Layout:
-        found = await _look(connection)
-        if found.found >= found.needed:
-            return found
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         found = await _look(connection)  # another process may have done it meanwhile
         if found.found == 0:
@@ -36,7 +33,11 @@ async def migrate(connections: Connections) -> Layout:
                 await connection.execute(statement("note_migration"), number, name)
         return found
 
-    found = await connections.transaction(apply, bound_s=LONG_BOUND_S)
+    found = await layout_of(connections)
+    if (
+        found.found < found.needed
+    ):  # in another transaction: this one's idea of what tables there are may be old by now
+        found = await connections.transaction(apply, bound_s=LONG_BOUND_S)
     refuse_newer(found, connections.shown)
     return found
 
@@ -52,7 +53,7 @@ def refuse_newer(layout: Layout, shown: str) -> None:
 
 async def _look(connection: "Connection") -> Layout:
     known = migrations()
-    there = await connection.fetchval("SELECT to_regclass('netscript.migration') IS NOT NULL")
+    there = await connection.fetchval(statement("is_there"))
     found = (
         await connection.fetchval("SELECT coalesce(max(number), 0) FROM netscript.migration") if there else 0
     )

@@ -7,6 +7,7 @@ from typing import Any, Final
 from netscript_workers.domain.execution import Enqueued, Execution, NewExecution
 from netscript_workers.domain.settlement import Settlement
 from netscript_workers.engines.postgres import enqueuing, settling
+from netscript_workers.engines.postgres.arrays import ints, texts
 from netscript_workers.engines.postgres.base import Base, new_token
 from netscript_workers.engines.postgres.bells import Bell
 from netscript_workers.engines.postgres.rows import claim_of, record_of
@@ -179,8 +180,10 @@ def _id_of(settlement: Settlement) -> str:
     return settlement.execution_id
 
 
-def _pairs(claims: Sequence[Claim]) -> tuple[list[str], list[int]]:
-    return [claim.execution_id for claim in claims], [claim.token for claim in claims]
+def _pairs(claims: Sequence[Claim]) -> tuple[str | None, str | None]:
+    return texts([claim.execution_id for claim in claims]) if claims else "{}", ints(
+        [claim.token for claim in claims]
+    )
 
 
 def _wanted(request: ClaimRequest) -> tuple[list[int], list[str], list[int]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from netscript_workers.domain.execution import LogLine, Status
 from netscript_workers.domain.settlement import AttemptRecord, Settlement
+from netscript_workers.engines.postgres.arrays import ints, texts
 from netscript_workers.engines.postgres.rows import json_text, writable
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS, LINES_KEPT
 
@@ -21,24 +22,25 @@ def parameters(
         if one.record is not None and one.status is not Status.COMPLETED
     ]
     lines = [line_row(one.execution_id, line) for one in settlements for line in one.lines]
+    results = [one.result for one in settlements]
     return [
         queue,
-        [one.execution_id for one in settlements],
-        [one.token for one in settlements],
-        marks,
-        statuses,
-        [one.attempt for one in settlements],
-        [one.max_attempts for one in settlements],
-        [one.delay_ms for one in settlements],
-        [one.started_at for one in settlements],
-        [one.completed_at for one in settlements],
-        [one.keep_ms for one in settlements],
-        [one.archive_ms for one in settlements],
-        [writable(one.error) for one in settlements],
-        [one.result for one in settlements],
-        [one.exit_code for one in settlements],
-        [None if one is None else one.peak_memory for one in usage],
-        [None if one is None else one.cpu_ms for one in usage],
+        texts([one.execution_id for one in settlements]),
+        ints([one.token for one in settlements]),
+        ints(marks),
+        texts(statuses),
+        ints([one.attempt for one in settlements]),
+        ints([one.max_attempts for one in settlements]),
+        ints([one.delay_ms for one in settlements]),
+        ints([one.started_at for one in settlements]),
+        ints([one.completed_at for one in settlements]),
+        ints([one.keep_ms for one in settlements]),
+        ints([one.archive_ms for one in settlements]),
+        texts([writable(one.error) for one in settlements]),
+        results if any(result is not None for result in results) else None,
+        ints([one.exit_code for one in settlements]),
+        ints([None if one is None else one.peak_memory for one in usage]),
+        ints([None if one is None else one.cpu_ms for one in usage]),
         "queued" in statuses or "pending" in statuses,
         repeated,
         json_text(records) if records else None,
