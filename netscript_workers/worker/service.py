@@ -57,7 +57,9 @@ class WorkerService:
     def __init__(self, parts: WorkerParts) -> None:
         """Assemble the line; nothing is claimed before `start`."""
         self._parts = parts
-        chaining = {mode: one for mode, one in parts.runners.items() if isinstance(one, ChainingRunner)}
+        chaining = {
+            mode: one for mode, one in parts.runners.items() if isinstance(one, ChainingRunner) and one.chains
+        }
         self.lanes = Lanes(parts.pool)
         self._limits = {
             target.id: target.max_concurrency
@@ -229,12 +231,9 @@ class WorkerService:
         execution = attempt.execution
         if self.retrying is not None and settlement is not None and settlement.action is Action.RETRY:
             self.retrying.add(execution.id)
-        if attempt.started_at is not None:
-            self._starter.release(attempt, wake=execution.target in self._limits)
-            if not self._room.is_set():
-                self._room.set()
-        elif not self.lanes.drop(attempt):
-            self.lanes.unchain(attempt)
+        self._starter.ended(attempt, wake=execution.target in self._limits)
+        if not self._room.is_set():
+            self._room.set()
         if not self.lanes.busy and not self.lanes.held:
             self._quiet.set()
 
