@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -13,28 +12,19 @@ from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Cause, Kind, Outcome
 from netscript_workers.domain.retry import RetryPolicy, policy_of
-from netscript_workers.domain.settlement import Action, Retain, Settlement, decide
+from netscript_workers.domain.settlement import Action, Settlement, decide, retain_of
 from netscript_workers.domain.target import Concept, RunnerMode, Target
 from netscript_workers.errors import SlotError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.history import JournalEntry
 from netscript_workers.ports.runner import ChainingRunner, Runner
 from netscript_workers.worker.reports import RunReports
+from netscript_workers.worker.stop import Stop, outcome_of_stop
 
 STOP_BOUND_MS: Final = 10_000
-_DAY_MS: Final = 86_400_000
 _NO_RETRY: Final = RetryPolicy(max_attempts=1)
 
 log = logging.getLogger("netscript_workers.worker")
-
-
-class Stop(StrEnum):
-    """Why a run is ended before its own end."""
-
-    TIMEOUT = "timeout"
-    CANCEL = "cancel"
-    SHUTDOWN = "shutdown"
-    LOST = "lost lease"
 
 
 class Workshop(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,15 +183,8 @@ class Attempt(RunReports):
             return outcomes.crashed(f"a fault inside the worker: {type(error).__name__}: {error}", None)
 
     def _outcome_of_stop(self) -> Outcome:
-        reason, target = self.stop_reason, self.target
-        if reason is Stop.TIMEOUT and target is not None:
-            return outcomes.timed_out(
-                f"still running after its timeout of {target.timeout} ms; it was stopped"
-            )
-        if reason is Stop.CANCEL:
-            when = "before" if self.started_at is None else "while"
-            return outcomes.cancelled(f"cancelled {when} it ran")
-        return outcomes.interrupted("interrupted by a shutdown of its worker and given back to the queue")
+        timeout = self.target.timeout if self.target is not None else 0
+        return outcome_of_stop(self.stop_reason, timeout, has_begun=self.started_at is not None)
 
     def _finish(self, outcome: Outcome) -> None:
         if self._finished:  # abandoned before: its settlement has been written
@@ -304,15 +287,6 @@ class Attempt(RunReports):
         self._finish(self._outcome_of_stop())
 
 
-def retain_of(target: Target | None) -> Retain:
-    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4."""
-    if target is None:
-        return _DEFAULT_RETAIN
-    retention = target.retention
-    return Retain(retention.kv_days * _DAY_MS, retention.db_days * _DAY_MS)
-
-
-_DEFAULT_RETAIN: Final = Retain(7 * _DAY_MS, 90 * _DAY_MS)
 _LEVELS: Final = {
     Action.COMPLETE: logging.DEBUG,
     Action.CANCEL: logging.INFO,

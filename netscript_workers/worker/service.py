@@ -15,7 +15,7 @@ from netscript_workers.errors import EngineError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import ClaimRequest, Queue
 from netscript_workers.ports.runner import ChainingRunner, Runner
-from netscript_workers.worker.attempt import Attempt, Stop, Workshop
+from netscript_workers.worker.attempt import Attempt, Workshop
 from netscript_workers.worker.faults import Faults, end
 from netscript_workers.worker.journal import Journal
 from netscript_workers.worker.lanes import Demand, Lanes
@@ -23,6 +23,7 @@ from netscript_workers.worker.leases import Leases, LeaseTerms
 from netscript_workers.worker.outage import Outages
 from netscript_workers.worker.settler import Settler
 from netscript_workers.worker.starter import Starter
+from netscript_workers.worker.stop import Stop
 
 WAIT_MS: Final = 30_000
 INTERRUPT_BOUND_MS: Final = 15_000
