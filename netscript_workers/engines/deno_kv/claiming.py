@@ -31,6 +31,9 @@ class Claiming:
             [[n, t, lane.limit] for n, lane in enumerate(request.lanes) for t in lane.topics]
         )
         self.topics = [topic for lane in request.lanes for topic in lane.topics]
+        self.exhausted: frozenset[str] = (
+            frozenset()
+        )  # topics of the lanes that could have taken more, once `perform` has looked
         self.next_due: int | None = None  # when the next pending row is due, once `perform` has looked
 
     def perform(self, tx: Transaction) -> list[Execution]:
@@ -124,6 +127,12 @@ class Claiming:
                 busy[candidate.target] = busy.get(candidate.target, 0) + 1
             in_lane[candidate.lane] += 1
             chosen[candidate.seq] = candidate
+        self.exhausted = frozenset(
+            topic
+            for lane, got in zip(self._request.lanes, in_lane, strict=True)
+            if got < lane.limit
+            for topic in lane.topics
+        )
         return list(chosen.values()), blocked
 
     def _claimed(self, candidate: Candidate, token: int) -> Execution:

@@ -2,9 +2,8 @@
 
 import pytest
 
-from netscript_workers.domain.settlement import Retain
+from netscript_workers.domain.settlement import Retain, retain_of
 from netscript_workers.domain.target import Concept, Retention, Source, Target
-from netscript_workers.worker.retain import retain_of
 
 DAY_MS = 24 * 60 * 60 * 1000
 
