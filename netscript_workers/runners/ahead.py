@@ -29,11 +29,7 @@ _size: Final = array.array("i", [0])
 
 
 class NotBegunError(Exception):
-    """The slot can take the run no more, and had not begun it: it can be given to another one."""
-
-
-class WithdrawnError(Exception):
-    """The run was taken back before it began, because its caller wanted it back."""
+    """The run was taken out of the slot's hands before it began: it can be given to another slot."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

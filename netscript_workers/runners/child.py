@@ -97,6 +97,8 @@ class Slot:
 
     def _answer(self, run: Run) -> Outcome | None:
         """Run the handler; None when it ended because it was told to."""
+        if run.serial == self._inbox.cancelled:
+            return None
         execution = run.execution
         handler = self._handlers.get(execution.target)
         if handler is None:

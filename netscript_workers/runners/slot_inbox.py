@@ -34,6 +34,7 @@ class SlotInbox:
         self._fds: list[int] = []
         self._expects_fds = False
         self._arrival: asyncio.Future[None] | None = None
+        self.cancelled = 0  # the serial of a run that must end before it has begun
         self.is_open = True
         self.is_halted = (
             ahead is None
@@ -45,7 +46,9 @@ class SlotInbox:
             while self._messages:
                 message = self._messages.popleft()
                 if isinstance(message, Run):
-                    return message  # a Cancel here came too late for its run, which has been answered
+                    return message
+                if isinstance(message, Cancel):
+                    self.cancelled = message.serial  # its run has been answered, or is still to be taken
             if not self.is_open:
                 return None
             if self._reader.is_partial:

@@ -40,12 +40,20 @@ class Connections:
                 self._reading = connect(self._path)
                 self._reading.execute("PRAGMA query_only=ON")
                 writing.execute("PRAGMA busy_timeout=0")
+                self._writer = Writer(writing, self._path, self._bells)
+            except OSError as error:
+                self._drop(writing)
+                raise EngineUnavailableError(
+                    f"cannot open the journal of {self._path}: {error}. It must stand beside it and be writable."
+                ) from error
             except BaseException:
-                writing.close()
-                self._close_reading()
+                self._drop(writing)
                 raise
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="deno-kv-read")
-        self._writer = Writer(writing, self._path, self._bells)
+
+    def _drop(self, writing: sqlite3.Connection) -> None:
+        writing.close()
+        self._close_reading()
 
     async def close(self) -> None:
         """Finish what is queued, end the threads and close the connections. Idempotent."""

@@ -101,7 +101,7 @@ class DenoKvQueue(Base):
             )
             claimed = claiming.perform(tx)
             if len(claimed) < request.total:
-                self._looked = Looked(frozenset(claiming.topics), claiming.next_due)
+                self._looked = Looked(claiming.exhausted, claiming.next_due)
             return claimed
 
         return await self._connections.write(claim, undo=self._give_back, durable=False)
