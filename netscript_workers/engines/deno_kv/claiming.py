@@ -60,7 +60,7 @@ class Claiming:
         for _ in range(MAX_ROUNDS):
             candidates, running = self._look(tx)
             chosen, blocked = self._pick(candidates, running)
-            if not blocked or len(chosen) >= self._request.total:
+            if not blocked:  # else a row held back may hide one that comes before those chosen
                 break
             parked = tx.run(
                 self._sql["park"],
