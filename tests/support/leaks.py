@@ -147,7 +147,11 @@ def _descendants() -> Iterator[tuple[int, str]]:
 
 
 def _children_of(pid: int) -> Iterator[int]:
-    for children in (_PROC / str(pid) / "task").glob("*/children"):
+    try:
+        tasks = list((_PROC / str(pid) / "task").glob("*/children"))
+    except OSError:
+        return  # it ended between the look at its parent and this one
+    for children in tasks:
         try:
             pids = [int(word) for word in children.read_text().split()]
         except OSError:
