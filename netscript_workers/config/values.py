@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from netscript_workers.config.home import at_home
 from netscript_workers.config.references import resolve
 from netscript_workers.config.secret import Secret, SecretUrl
 from netscript_workers.domain import duration, size
@@ -89,7 +90,7 @@ def _directory(value: object, info: ValidationInfo) -> Path:
         raise problem("E012", "must be a path, as text")
     context = cast("Mapping[str, Any]", info.context or {})
     base = context.get("base")
-    path = Path(value).expanduser()
+    path = at_home(value)
     return (Path(base) if base else Path.cwd()).joinpath(path)
 
 

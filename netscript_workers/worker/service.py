@@ -79,6 +79,7 @@ class WorkerService:
             fault=parts.faults.report,
         )
         parts.settler.more_soon = self._has_backlog
+        parts.settler.written = self._room_again
         parts.leases.cancel_unstarted = self._cancel_unstarted
         parts.leases.lose_unstarted = self._lose_unstarted
         self._room = asyncio.Event()
@@ -161,6 +162,11 @@ class WorkerService:
         while not self._stopping:
             await self._open.wait()
             self._room.clear()
+            if (
+                self._parts.settler.is_behind
+            ):  # the store takes no ends of runs: then it must not be asked for more
+                await self._room.wait()
+                continue
             demand = self.lanes.demand()
             if demand is None:
                 await self._wait()
@@ -233,10 +239,13 @@ class WorkerService:
         if self.retrying is not None and settlement is not None and settlement.action is Action.RETRY:
             self.retrying.add(execution.id)
         self._starter.ended(attempt, wake=execution.target in self._limits)
-        if not self._room.is_set():
-            self._room.set()
+        self._room_again()
         if not self.lanes.busy and not self.lanes.held:
             self._quiet.set()
+
+    def _room_again(self) -> None:
+        if not self._room.is_set():
+            self._room.set()
 
     def _has_backlog(self) -> bool:
         return self.lanes.held > 0

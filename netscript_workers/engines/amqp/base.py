@@ -13,7 +13,7 @@ from netscript_workers.engines.amqp.keeper import Keeper
 from netscript_workers.engines.amqp.listening import Listening
 from netscript_workers.engines.amqp.tickets import MOST_AT_ONCE, Ticket, Tickets
 from netscript_workers.engines.amqp.topology import Topology
-from netscript_workers.ports.engine import Engine
+from netscript_workers.ports.engine import Engine, Probing
 
 FLUSH_BOUND_S: Final = 3.0
 
@@ -55,6 +55,18 @@ class Base:
             await self._store.close()
             raise
         self._tickets.start()
+
+    async def probe(self) -> None:
+        """See `ports.engine.Probing`."""
+        if isinstance(self._store, Probing):
+            await self._store.probe()
+        else:
+            await self._store.open()
+            await self._store.close()
+        try:
+            await self._publishing.open()
+        finally:
+            await self._publishing.close()
 
     async def close(self) -> None:
         """Publish what is due, for `FLUSH_BOUND_S` at most, and let go of everything. Idempotent."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from netscript_workers.domain.execution import Execution, LogLine, Status
 from netscript_workers.engines.postgres import keeping
 from netscript_workers.engines.postgres.connection import LONG_BOUND_S
-from netscript_workers.engines.postgres.opening import number_of
+from netscript_workers.engines.postgres.opening import look, number_of
 from netscript_workers.engines.postgres.reading import Reading, attempt_of
 from netscript_workers.engines.postgres.rows import record_of
 from netscript_workers.engines.postgres.statements import statement
@@ -42,6 +42,10 @@ class PostgresArchive(Reading):
         if not self._opened:
             self._number = await number_of(self._connections, self._queue_name, migrating=self._migrate)
             self._opened = True
+
+    async def probe(self) -> None:
+        """See `ports.engine.Probing`."""
+        await look(self._connections)
 
     async def close(self) -> None:
         """Let go of every connection. Idempotent."""

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from netscript_workers.engines.postgres.admin import PostgresAdmin
 from netscript_workers.engines.postgres.callers import PostgresTransactional
 from netscript_workers.engines.postgres.history import PostgresHistory
-from netscript_workers.engines.postgres.opening import number_of
+from netscript_workers.engines.postgres.opening import look, number_of
 from netscript_workers.engines.postgres.queue import PostgresQueue
 
 
 class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTransactional):
-    """Fulfils `ports.engine.Engine`, and enqueues within its callers' transactions.
+    """Fulfils `ports.engine.Engine` and `Probing`, and enqueues within its callers' transactions.
 
     Any number of processes on any hosts may share the database.
 
@@ -42,6 +42,10 @@ class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTran
         self._number = await number_of(self._connections, self._queue_name, migrating=self._migrate)
         self._bells.open(self._number)
         self._opened = True
+
+    async def probe(self) -> None:
+        """See `ports.engine.Probing`."""
+        await look(self._connections)
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection. Idempotent."""

@@ -32,6 +32,19 @@ async def number_of(connections: Connections, queue_name: str, *, migrating: boo
     return int(rows[0][0])
 
 
+async def look(connections: Connections) -> None:
+    """See whether the tables could be used or brought up to date, and change nothing; as `number_of` raises. Closes again."""
+    await connections.open()
+    try:
+        refuse_newer(await layout_of(connections), connections.shown)
+    except (EngineFormatError, EngineUnavailableError):
+        raise
+    except EngineError as error:
+        raise EngineUnavailableError(str(error)) from error
+    finally:
+        await connections.close()
+
+
 async def _look(connections: Connections) -> None:
     layout = await layout_of(connections)
     refuse_newer(layout, connections.shown)

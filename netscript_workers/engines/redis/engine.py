@@ -61,6 +61,11 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
                 policy,
             )
 
+    async def probe(self) -> None:
+        """See `ports.engine.Probing`: opening makes nothing here."""
+        await self.open()
+        await self.close()
+
     async def close(self) -> None:
         """Give back what may have been claimed without our knowing, and let go of every connection. Idempotent."""
         try:

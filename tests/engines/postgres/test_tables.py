@@ -6,7 +6,7 @@ import pytest
 
 from contracts.engines import claim, ending, put
 from netscript_workers.domain import outcome as outcomes
-from netscript_workers.engines.postgres import PostgresEngine, PostgresTables
+from netscript_workers.engines.postgres import PostgresArchive, PostgresEngine, PostgresTables
 from netscript_workers.errors import EngineFormatError, EngineUnavailableError
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
@@ -45,6 +45,13 @@ async def test_who_may_not_migrate_says_what_to_do(postgres_server):
     await engine.open()
     assert len(await put(engine)) == 1
     await engine.close()
+
+
+async def test_a_look_at_the_database_makes_nothing_in_it(postgres_server):
+    url = postgres_server.new_database()
+    await PostgresEngine(url).probe()
+    await PostgresArchive(url).probe()
+    assert (await PostgresTables(url).status()).found == 0
 
 
 async def test_tables_of_a_newer_version_are_left_alone(postgres_server):
