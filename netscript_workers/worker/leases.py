@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import chain, repeat
 from typing import Final
 
 import msgspec
@@ -186,18 +187,28 @@ class Leases:
         return _CANCEL_WAIT_MS if settled_down else _CANCEL_POLL_MS
 
     async def _take_over(self) -> None:
-        period = self._terms.lease_ms / 3000
+        lease_s = self._terms.lease_ms / 1000
         while True:
-            expired = await self._outages.outlast(
-                "look for lost executions",
-                lambda: self._queue.take_expired(
-                    self._terms.worker_id, self._terms.lease_ms, TAKE_OVER_BATCH, self._live()
-                ),
-            )
+            # While the store was away nobody could renew: each worker gets the time to say that it lives.
+            left = self._outages.settled_in(lease_s)
+            if left > 0:
+                await asyncio.sleep(min(left, lease_s / 3))
+                continue
+            expired = await self._outages.outlast("look for lost executions", self._expired_call())
             for execution in expired:
                 self._bury_or_retry(execution)
             if len(expired) < TAKE_OVER_BATCH:
-                await asyncio.sleep(period)
+                await asyncio.sleep(lease_s / 3)
+
+    def _expired_call(self) -> Callable[[], Awaitable[list[Execution]]]:
+        """Return the call that takes over; said again after a failure, it only looks whether the store is there again."""
+        limits = chain((TAKE_OVER_BATCH,), repeat(0))
+        terms = self._terms
+
+        def take() -> Awaitable[list[Execution]]:
+            return self._queue.take_expired(terms.worker_id, terms.lease_ms, next(limits), self._live())
+
+        return take
 
     def _bury_or_retry(self, execution: Execution) -> None:
         target = self._targets.get(execution.target)

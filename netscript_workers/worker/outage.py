@@ -25,6 +25,9 @@ class Outages:
         """Begin in good health."""
         self._failing: dict[str, str] = {}
         self._since = 0.0
+        self._last: tuple[float, float] | None = (
+            None  # when the last outage ended, and how long it was (monotonic, s)
+        )
         self._reached = asyncio.Event()
         self.changed = asyncio.Event()
         """Set whenever something begins to fail or works again; whoever waits for it clears it."""
@@ -37,6 +40,18 @@ class Outages:
     def degraded_besides(self, what: str) -> str | None:
         """Return the same without what `what` fails at: once that is told of, it works again."""
         return next((reason for failing, reason in self._failing.items() if failing != what), None)
+
+    def settled_in(self, lease_s: float) -> float:
+        """Return in how many seconds every worker has had one lease's time to renew since the last outage; 0 when it has.
+
+        An outage of less than a third of a lease keeps nobody from renewing in time. While one goes on the answer is a lease.
+        """
+        if self._failing:
+            return lease_s
+        if self._last is None:
+            return 0.0
+        ended, lasted = self._last
+        return 0.0 if lasted < lease_s / 3 else max(0.0, ended + lease_s - time.monotonic())
 
     async def outlast(
         self, what: str, call: Callable[[], Awaitable[T]], *, give_up: Callable[[], bool] | None = None
@@ -91,6 +106,12 @@ class Outages:
         if not self._failing:
             log.warning("all is well again: degraded for %.1f s", time.monotonic() - self._since)
 
+    def _end(self) -> None:
+        now = time.monotonic()
+        self._last = (now, now - self._since)
+
     def _over(self, what: str) -> None:
         if self._failing.pop(what, None) is not None:
             self.changed.set()
+            if not self._failing:
+                self._end()

@@ -2,7 +2,10 @@
 
 import asyncio
 
+from netscript_workers.domain import outcome as outcomes
+from netscript_workers.domain.execution import Status
 from netscript_workers.engines.memory import MemoryEngine
+from netscript_workers.errors import EngineError
 from netscript_workers.worker.lanes import MAX_LOOK_AHEAD
 from netscript_workers.worker.settler import MAX_BATCH, MAX_UNSETTLED
 from support.line import Line, no_op
@@ -37,3 +40,45 @@ async def test_a_worker_whose_ends_of_runs_are_not_taken_claims_no_more_and_goes
         assert engine.claimed <= MAX_UNSETTLED + 2 * MAX_LOOK_AHEAD
         engine.opened.set()
         assert len(await line.ended(*ids)) == count
+
+
+FAILING = frozenset(
+    ("claim_many", "extend_many", "take_expired", "wait_for_work", "wait_for_cancels", "settle_many")
+)
+
+
+class Away(MemoryEngine):
+    """A store whose server is away while `is_away`."""
+
+    is_away = False
+
+    def __getattribute__(self, name: str):
+        if name in FAILING and object.__getattribute__(self, "is_away"):
+            raise EngineError("the server is away")
+        return object.__getattribute__(self, name)
+
+
+async def test_after_an_outage_longer_than_a_lease_workers_that_live_do_not_bury_each_others_runs():
+    engine = Away()
+    gate = asyncio.Event()
+    workers = [Line(engine, lease_ms=1_500, worker_id=name, default=1) for name in ("w1", "w2")]
+    for line in workers:
+
+        @line.job("long", max_retries=0)
+        async def long(_execution, _observer):
+            await gate.wait()
+            return outcomes.succeeded(b"1")
+
+    first, second = workers
+    async with first, second:
+        ids = await first.enqueue("long", 2)
+        await first.until(lambda: bool(first.runner.running and second.runner.running))
+        engine.is_away = True
+        await first.until(lambda: first.outages.degraded is not None and second.outages.degraded is not None)
+        await asyncio.sleep(2.5)  # the length of the outage is what is tested
+        engine.is_away = False
+        await first.until(lambda: first.outages.degraded is None and second.outages.degraded is None)
+        await asyncio.sleep(1.0)
+        gate.set()
+        records = await first.ended(*ids)
+    assert [(record.status, record.attempt) for record in records] == [(Status.COMPLETED, 1)] * 2
