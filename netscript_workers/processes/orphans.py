@@ -40,6 +40,8 @@ async def end_orphans(marker: str, sessions: Collection[int], seconds: float) ->
 
 
 def _is_marked(pid: int, marker: str, sessions: Collection[int]) -> bool:
+    if pid in sessions:
+        return True
     with contextlib.suppress(OSError):
         if os.getsid(pid) in sessions:
             return True

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from netscript_workers.errors import SlotError
 from netscript_workers.processes.ending import ending_in_words
+from netscript_workers.processes.tree import children_of
 from netscript_workers.runners.ahead import IS_SUPPORTED, Ahead
 from netscript_workers.runners.messages import (
     FROM_ZYGOTE,
@@ -127,8 +128,9 @@ class ZygoteLink:
             await _ended(process, _KILL_SECONDS)
 
     def slot_pids(self) -> frozenset[int]:
-        """Return the process ids of the slots that have not been reported as gone."""
-        return frozenset(slot.pid for slot in self._slots.values() if slot.pid)
+        """Return the process ids of the slots that have not been reported as gone, and of those not reported as started yet."""
+        told = (slot.pid for slot in self._slots.values() if slot.pid)
+        return frozenset(told) | frozenset(children_of(self.pid) if self.pid else ())
 
     def ending(self) -> str:
         """Say how the zygote ended."""

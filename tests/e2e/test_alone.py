@@ -36,6 +36,8 @@ def test_ctrl_c_ends_exec_and_its_run(shop, mode):
         cwd=shop.directory,
         stderr=subprocess.PIPE,
         text=True,
+        # What runs in the background of a script inherits that SIGINT is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one call, no lock
     )
     assert "asleep" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
