@@ -55,7 +55,7 @@ def _print(concept: Concept, json: bool, config: Path | None) -> None:
 
 
 def _row(target: Target) -> list[str]:
-    kind = target.runtime.value if target.type is None else target.type.value
+    kind = target.runtime.value if target.type is None else str(target.type)
     return [
         target.id if target.enabled else f"{target.id} (disabled)",
         target.topic,

@@ -29,8 +29,8 @@ async def run_once(
     target = project.targets.get(target_id)
     if target is None:
         raise UnknownTargetError(unknown_target(target_id, project.catalog.nearest(target_id)))
-    runners = runners_for(project.settings, project.catalog)
-    runner = runners[target.runtime]
+    runners = runners_for(project)
+    runner = runners[target.mode]
     await runner.start()
     try:
         execution = _execution(target, msgspec.json.encode(payload))
