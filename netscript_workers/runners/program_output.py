@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections import deque
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,8 @@ from netscript_workers.processes.lines import LineSplitter
 
 MAX_RESULT_BYTES: Final = 1_048_576
 MAX_LINES_AT_ONCE: Final = 1_000  # as many as anybody keeps of a run
+_MOMENT_S: Final = 0.05
+_PIECES_GATHERED: Final = 4
 LEVELS: Final = {"stdout": "info", "stderr": "warning"}
 _MARK: Final = "::progress "
 _PROGRESS: Final = re.compile(r"::progress +(\d{1,3}(?:\.\d+)?)(?: +(.*))?")
@@ -29,8 +32,8 @@ class ProgramOutput:
     ) -> None:
         self._observer = observer
         self._last = LastLine()
-        self._out = _Stream("stdout", observer)
-        self._err = _Stream("stderr", observer)
+        self._out = _Stream(loop, "stdout", observer)
+        self._err = _Stream(loop, "stderr", observer)
         self._captures = (Capture(loop, stdout, self._take_out), Capture(loop, stderr, self._err.take))
 
     def finish(self) -> None:
@@ -44,6 +47,8 @@ class ProgramOutput:
         """Close the pipes, whatever is in them. Idempotent."""
         for capture in self._captures:
             capture.close()
+        self._out.close()
+        self._err.close()
 
     def result(self) -> bytes | None:
         """Return the last line of stdout when it is one JSON object, else None."""
@@ -72,20 +77,77 @@ class ProgramOutput:
 
 
 class _Stream:
-    """Cuts one stream into lines; keeps the last one that is not blank."""
+    """Cuts one stream into lines; keeps the last one that is not blank.
 
-    def __init__(self, name: str, observer: RunObserver) -> None:
+    In a flood, what comes within a moment is gathered and only its end is cut into lines: nobody keeps more of a run.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, name: str, observer: RunObserver) -> None:
+        self._loop = loop
         self._name = name
         self._level = LEVELS[name]
         self._observer = observer
         self._splitter = LineSplitter()
+        self._budget = MAX_LINES_AT_ONCE
+        self._timer: asyncio.TimerHandle | None = None
+        self._gathered: deque[bytes] = deque()
+        self._lost = 0
+        self._is_amid = False  # something was dropped, so the rest of its line is dropped too
         self.last = ""
 
     def take(self, data: bytes) -> None:
-        self._report(self._splitter.feed(data))
+        if self._timer is None:
+            self._feed(data)
+            if self._budget <= 0:
+                self._timer = self._loop.call_later(_MOMENT_S, self._on_moment)
+            return
+        self._gathered.append(data)
+        if len(self._gathered) > _PIECES_GATHERED:
+            self._drop(self._gathered.popleft())
 
     def finish(self) -> None:
+        self.close()
+        self._feed_gathered()
         self._report(self._splitter.finish())
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_moment(self) -> None:
+        self._timer = None
+        self._budget = MAX_LINES_AT_ONCE
+        if self._gathered:
+            self._feed_gathered()
+            self._timer = self._loop.call_later(_MOMENT_S, self._on_moment)
+
+    def _feed_gathered(self) -> None:
+        data = b"".join(self._gathered)
+        self._gathered.clear()
+        self._feed(data)
+
+    def _drop(self, data: bytes) -> None:
+        self._splitter.finish()
+        self._is_amid = True
+        self._lost += data.count(b"\n")
+        self._note_progress(data)
+
+    def _feed(self, data: bytes) -> None:
+        if self._is_amid:
+            _, newline, data = data.partition(b"\n")
+            self._is_amid = not newline
+            self._lost += bool(newline)
+        excess = data.count(b"\n") - MAX_LINES_AT_ONCE
+        if excess > 0:
+            before = len(data) - len(data.rsplit(b"\n", MAX_LINES_AT_ONCE + 1)[0]) - 1
+            self._splitter.finish()
+            self._note_progress(data[:-before])
+            self._lost += excess
+            data = data[-before:]
+        lines = self._splitter.feed(data)
+        self._budget -= len(lines)
+        self._report(lines)
 
     def _report(self, lines: list[str]) -> None:
         plain = [line for line in lines if not (line.startswith(_MARK) and self._is_progress(line))]
@@ -93,10 +155,17 @@ class _Stream:
             return
         self.last = next((line for line in reversed(plain) if line.strip()), self.last)
         now = time.time_ns() // 1_000_000
-        lost = len(plain) - MAX_LINES_AT_ONCE
-        if lost > 0:
-            plain = [f"[{lost} lines before this are not kept]", *plain[lost:]]
+        if self._lost:
+            plain = [f"[{self._lost} lines before this are not kept]", *plain]
+            self._lost = 0
         self._observer.lines([LogLine(now, self._name, self._level, line) for line in plain])
+
+    def _note_progress(self, data: bytes) -> None:
+        """Report the last progress in a part of which no line is kept."""
+        start = data.rfind(b"\n" + _MARK.encode())
+        if start >= 0:
+            line = data[start + 1 :].partition(b"\n")[0]
+            self._is_progress(line.decode("utf-8", "replace").removesuffix("\r"))
 
     def _is_progress(self, line: str) -> bool:
         found = _PROGRESS.fullmatch(line)
