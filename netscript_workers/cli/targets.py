@@ -46,7 +46,7 @@ def _print(concept: Concept, json: bool, config: Path | None) -> None:
         render.data_json([wire.definition(each) for each in found])
         return
     if not found:
-        render.note(f"No {concept.value}s. Add a job with: workers add job NAME")
+        render.note(f"No {concept.value}s. Add one with: workers add {concept.value} NAME")
         return
     mode = "MODE" if concept is Concept.JOB else "TYPE"
     render.table(

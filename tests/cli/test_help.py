@@ -21,7 +21,7 @@ VARIABLES = {
 COMMANDS = {
     *("combined", "worker", "validate", "trigger", "executions", "show", "logs", "cancel", "retry"),
     *("dead list", "dead requeue", "dead purge", "pause", "resume", "status", "jobs", "tasks"),
-    *("init", "add job", "exec", "schema", "doctor", "bench"),
+    *("init", "add job", "add task", "exec", "schema", "doctor", "bench"),
 }
 
 
