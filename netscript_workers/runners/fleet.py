@@ -21,8 +21,12 @@ def build_runners(
     max_jobs_per_slot: int | None = None,
     max_slot_memory_mb: int | None = None,
     commands: Commands | None = None,
+    has_tasks: bool = True,
 ) -> dict[Mode, Runner]:
-    """Return an unstarted runner for each of `modes`; `root` is the jobs directory, `commands` says how tasks are started."""
+    """Return an unstarted runner for each of `modes`; `root` is the jobs directory, `commands` says how tasks are started.
+
+    `has_tasks` false: there is none yet, so nothing is made ready for them before the first one.
+    """
     source = ForkSource(handlers, root)
     runners: dict[Mode, Runner] = {}
     if RunnerMode.IN_PROCESS in modes:
@@ -34,5 +38,5 @@ def build_runners(
     if RunnerMode.SUBPROCESS in modes:
         runners[RunnerMode.SUBPROCESS] = FreshProcessRunner(source, max_memory_mb=max_slot_memory_mb)
     if ProgramMode.PROGRAM in modes and commands is not None:
-        runners[ProgramMode.PROGRAM] = ProgramRunner(commands)
+        runners[ProgramMode.PROGRAM] = ProgramRunner(commands, ready=has_tasks)
     return runners

@@ -38,19 +38,21 @@ _log = logging.getLogger(__name__)
 class ProgramRunner:
     """Runs tasks. `commands` says how each is started.
 
-    `term_grace_ms` is what a program that must end gets between SIGTERM and SIGKILL.
+    `term_grace_ms` is what a program that must end gets between SIGTERM and SIGKILL. `ready` false: the process that starts
+    programs is made with the first one, not before.
     """
 
-    def __init__(self, commands: Commands, *, term_grace_ms: int = TERM_GRACE_MS) -> None:
+    def __init__(self, commands: Commands, *, term_grace_ms: int = TERM_GRACE_MS, ready: bool = True) -> None:
         self._commands = commands
         self._grace = term_grace_ms / 1000
+        self._ready = ready
         self._spawner = Spawner()
         self._runs: dict[Child, tuple[Execution, float]] = {}
         self._spool: str | None = None
 
     async def start(self) -> None:
         """Have the process that programs are started by."""
-        await self._spawner.start()
+        await self._spawner.start(launch=self._ready)
 
     async def stop(self, grace_ms: int) -> None:
         """End every program of this runner."""
