@@ -48,6 +48,7 @@ types: $(FULL) ## check types, strictly
 	@$(BIN)/pyright
 
 test: $(FULL) ## install all that the tests need and run the whole suite
+	@.ci/services
 	@$(BIN)/pytest -m "not benchmark" $(ARGS)
 
 check: lint types ## what must pass before every commit: lint, types, fast tests

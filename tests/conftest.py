@@ -1,14 +1,15 @@
 """The rules of the house for every test: a clean environment before it, nothing left behind after it."""
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from support import leaks, services
+from support import leaks, server_kinds, services
 
 # What a developer's shell or a CI job may have set, and the settings would read.
 SETTINGS_VARIABLES = ("WORKERS_", "WORKER_", "NETSCRIPT_", "OTEL_")
@@ -84,3 +85,50 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 def deno() -> str:
     """The path of a real Deno."""
     return services.program("deno", "`make setup` installs it")
+
+
+# Servers. The first three are shared by all tests of one pytest process (by each worker of pytest-xdist): a test
+# takes a database, a key prefix, a queue name of its own and never stops them. Who wants to kill, pause or fill
+# one takes a private one: `private_redis(*extra)` starts another server that lives until the test's end.
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[server_kinds.RedisServer]:
+    """A Redis shared by the tests of this run."""
+    with server_kinds.RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[server_kinds.PostgresServer]:
+    """A PostgreSQL shared by the tests of this run; `new_database()` gives each its own."""
+    with server_kinds.PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[server_kinds.RabbitServer]:
+    """A RabbitMQ shared by the tests of this run."""
+    with server_kinds.RabbitServer() as server:
+        yield server
+
+
+@pytest.fixture
+def private_redis() -> Iterator[Callable[..., server_kinds.RedisServer]]:
+    """Start servers that this test may break; they end with it."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *extra: stack.enter_context(server_kinds.RedisServer(*extra))
+
+
+@pytest.fixture
+def private_postgres() -> Iterator[Callable[..., server_kinds.PostgresServer]]:
+    """Start servers that this test may break; they end with it."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *extra: stack.enter_context(server_kinds.PostgresServer(*extra))
+
+
+@pytest.fixture
+def private_rabbitmq() -> Iterator[Callable[..., server_kinds.RabbitServer]]:
+    """Start servers that this test may break; they end with it."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *extra: stack.enter_context(server_kinds.RabbitServer(*extra))

@@ -120,7 +120,7 @@ class TaskBuilder:
         return self._set("priority", "priority", priority, options.whole(0, MAX_PRIORITY))
 
     def persist(self, persist: bool) -> Self:  # noqa: FBT001 - reads as `.persist(False)`
-        """Set whether its executions are archived."""
+        """Set whether its executions are archived; if not, their records are gone after `kv_days`."""
         return self._set("persist", "persist", persist, options.flag)
 
     def enabled(self, enabled: bool) -> Self:  # noqa: FBT001 - as above

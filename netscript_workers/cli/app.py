@@ -35,7 +35,9 @@ def build() -> typer.Typer:
     """Make the application with every command registered."""
     from netscript_workers.cli import (
         bench,
+        conformance,
         daemon,
+        db,
         dead,
         doctor,
         execute,
@@ -75,6 +77,8 @@ def build() -> typer.Typer:
         validate,
         schema,
         doctor,
+        conformance,
+        db,
         bench,
     ):
         noun.register(app)

@@ -61,12 +61,15 @@ def register(app: typer.Typer) -> None:
         epilog=options.examples(
             "workers bench",
             "workers bench --only latency --only idle --json",
+            "workers bench --provider postgres --only runs",
             "workers bench --dir /var/lib --only history --history 1000000",
         ),
     )(bench)
 
 
 def bench(
+    provider: options.Provider = None,
+    config: options.Config = None,
     only: _Only = None,
     tasks: _Tasks = False,
     repeat: _Repeat = 3,
@@ -78,7 +81,8 @@ def bench(
 ) -> None:
     """Measure enqueueing, runs in each mode, latency, memory and idle cost, with real daemons on private queues.
 
-    Takes about two minutes and leaves nothing behind. Measure on an otherwise quiet machine.
+    Takes about two minutes and leaves nothing behind. Measure on an otherwise quiet machine. The queues are files of its own;
+    with --provider they are new names on the server that DATABASE_URL, REDIS_URL or AMQP_URL (or the config) leads to.
     """
     import asyncio
 
@@ -88,9 +92,10 @@ def bench(
     parts = _parts(only)
     if only and bench_plan.Part.HISTORY in parts and not history:
         raise UsageError("the part history needs a length: --history 1000000")
+    server = bench_project.server_of(options.load_options(config, provider=provider)) if provider else None
     bench_project.forget_overrides()
     signal.signal(signal.SIGTERM, _leave)
-    with bench_project.ground(directory) as ground:
+    with bench_project.ground(directory, server) as ground:
         plan = bench_plan.Plan(ground=ground, repeat=repeat, scale=scale, idle_s=idle, history=history)
         chosen = [step for step in bench_plan.steps(plan) if step.part in parts]
         figures = asyncio.run(_measure(chosen))

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from netscript_workers.cli import options
 from netscript_workers.errors import WorkersError
+from netscript_workers.ports.erasable import Erasable
 
 if TYPE_CHECKING:
     from netscript_workers.config import LoadOptions, Settings
@@ -64,12 +65,47 @@ def spin(ctx):
 
 
 @dataclass(frozen=True)
+class BenchServer:
+    """The server whose queues are measured: the provider and the URLs of the settings, by key."""
+
+    provider: str
+    urls: Mapping[str, str]
+
+    def settings(self, queue_name: str) -> tuple[str, str]:
+        """Return the head and the tables of a config that leads there. URLs go by the environment: no file holds them."""
+        for key, url in self.urls.items():
+            os.environ[f"BENCH_{key.upper()}"] = url
+        tables = "".join(f'{key} = "env:BENCH_{key.upper()}"\n' for key in self.urls)
+        head = f'queue_provider = "{self.provider}"\nqueue_name = "{queue_name}"\n'
+        return head, f"[connections]\n{tables}" if tables else ""
+
+
+def server_of(loaded: "LoadOptions") -> BenchServer | None:
+    """Return the server that the settings lead to; None for an embedded queue. Raises `ConfigError`."""
+    from netscript_workers import config
+    from netscript_workers.cli.session import settings_of
+
+    settings = settings_of(loaded)
+    provider = config.resolve_provider(settings).provider
+    if provider in {config.Provider.DENO_KV, config.Provider.MEMORY}:
+        return None
+    connections = settings.connections
+    urls = {
+        "redis_url": connections.redis_url,
+        "database_url": connections.database_url,
+        "amqp_url": connections.amqp_url,
+    }
+    return BenchServer(provider.value, {key: url.reveal() for key, url in urls.items() if url is not None})
+
+
+@dataclass(frozen=True)
 class BenchProject:
-    """One project: its directory, its config file, and how it runs."""
+    """One project: its directory, its config file, how it runs, and on which server (None: on a file of its own)."""
 
     directory: Path
     mode: str
     slots: int
+    server: BenchServer | None = None
 
     @property
     def config(self) -> Path:
@@ -91,30 +127,59 @@ class BenchProject:
         jobs = self.directory / "workers" / "jobs"
         jobs.mkdir(parents=True)
         (jobs / "measured.py").write_text(JOBS)
-        self.config.write_text(f'concurrency = {self.slots}\nruntime = "{self.mode}"\n')
+        head, tables = self.server.settings(self.queue_name) if self.server else ("", "")
+        self.config.write_text(f'{head}concurrency = {self.slots}\nruntime = "{self.mode}"\n{tables}')
+
+    @property
+    def queue_name(self) -> str:
+        """Return a name that no other queue on the server has."""
+        return f"{self.directory.parent.name}-{self.directory.name}"
+
+    def erase(self) -> None:
+        """Remove what its queue left on the server, where the engine can."""
+        if self.server is None:
+            return
+        from netscript_workers import wiring
+
+        async def erase() -> None:
+            async with wiring.open_engine(self.settings()) as engine:
+                if isinstance(engine, Erasable):
+                    await engine.erase()
+
+        asyncio.run(erase())
 
 
 class BenchGround:
     """The temporary directory that all projects of one `workers bench` lie in."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, server: BenchServer | None) -> None:
         """Lay projects out under `root`, which the maker owns."""
         self._root = root
-        self._made = 0
+        self._server = server
+        self._made: list[BenchProject] = []
 
     def project(self, mode: str, slots: int) -> BenchProject:
         """Make a project with an empty queue."""
-        self._made += 1
-        made = BenchProject(self._root / f"project-{self._made}", mode, slots)
+        made = BenchProject(self._root / f"project-{len(self._made) + 1}", mode, slots, self._server)
+        self._made.append(made)
         made.write()
         return made
 
+    def erase(self) -> None:
+        """Remove what the queues of all projects left on the server."""
+        for made in self._made:
+            made.erase()
+
 
 @contextlib.contextmanager
-def ground(parent: Path | None) -> Generator[BenchGround]:
+def ground(parent: Path | None, server: BenchServer | None = None) -> Generator[BenchGround]:
     """Make a temporary directory (under `parent`, else where the system keeps such) and remove it with everything in it."""
     with TemporaryDirectory(prefix="workers-bench-", dir=parent, ignore_cleanup_errors=True) as root:
-        yield BenchGround(Path(root))
+        laid = BenchGround(Path(root), server)
+        try:
+            yield laid
+        finally:
+            laid.erase()
 
 
 def forget_overrides() -> None:

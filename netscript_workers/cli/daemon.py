@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 _Drain = Annotated[bool, typer.Option("--drain", help="Exit 0 once the queue is empty.")]
 
+_NoMigrate = Annotated[
+    bool,
+    typer.Option(
+        "--no-migrate",
+        help="Leave the tables in PostgreSQL as they are; end with an error where `workers db upgrade` has to come first.",
+    ),
+]
+
 
 _SIGNALS: Final = "SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue."
 
@@ -49,6 +57,7 @@ def _command(role: str) -> Callable[..., None]:
         provider: options.Provider = None,
         topic: options.Topics = None,
         drain: _Drain = False,
+        no_migrate: _NoMigrate = False,
         log_level: options.LogLevel = None,
         log_format: options.LogFormat = None,
     ) -> None:
@@ -61,16 +70,16 @@ def _command(role: str) -> Callable[..., None]:
             log_level=log_level,
             log_format=log_format,
         )
-        raise typer.Exit(_run(loaded, role, drain))
+        raise typer.Exit(_run(loaded, role, drain, migrate=not no_migrate))
 
     return run
 
 
-def _run(loaded: "LoadOptions", role: str, drain: bool) -> int:
+def _run(loaded: "LoadOptions", role: str, drain: bool, *, migrate: bool) -> int:
     from netscript_workers import wiring
 
     project = wiring.load_project(loaded)
-    daemon = wiring.build_daemon(project, role=role, drain=drain)
+    daemon = wiring.build_daemon(project, role=role, drain=drain, migrate=migrate)
     if sys.platform == "win32":
         import asyncio
 

@@ -32,6 +32,7 @@ def _print_plan(plan: "Plan") -> None:
     render.pairs(
         [
             ("provider", f"{plan.provider} ({plan.provider_why})"),
+            ("archive", plan.archive_why),
             ("slots", f"{plan.slots} ({plan.rule})"),
             (
                 "memory",

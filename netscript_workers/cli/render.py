@@ -87,7 +87,7 @@ def pairs(rows: Sequence[tuple[str, str]]) -> None:
     lines = [
         (name if number == 0 else "", line)
         for name, value in rows
-        for number, line in enumerate(value.splitlines() or [""])
+        for number, line in enumerate(value.expandtabs().splitlines() or [""])
     ]
     for name, line in lines:
         grid.add_row(name, Text(line, style=COLOURS.get(line, "")))

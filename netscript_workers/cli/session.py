@@ -30,7 +30,7 @@ def with_engine(settings: "Settings", use: "Callable[[Engine], Awaitable[T]]") -
     from netscript_workers import wiring
 
     async def opened() -> T:
-        async with wiring.open_engine(settings) as engine:
+        async with wiring.open_engine(settings, wiring.ArchiveUse.ON_DEMAND) as engine:
             return await use(engine)
 
     return asyncio.run(opened())

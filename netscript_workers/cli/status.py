@@ -64,6 +64,9 @@ def _workers(workers: "list[WorkerInfo]") -> None:
         return
     headings = ["WORKER", "HOST", "PID", "ROLE", "TOPICS", "BUSY", "SINCE", "SEEN"]
     render.table(headings, [_worker_row(each) for each in workers], numbers=["PID", "BUSY"])
+    for each in workers:
+        if each.degraded is not None:
+            render.data(f"{each.id} is degraded: {each.degraded}")
 
 
 def _worker_row(worker: "WorkerInfo") -> list[Any]:

@@ -74,11 +74,10 @@ def judge(options: "LoadOptions", wanted: Wanted) -> Verdict:
         topics=options.topics,
     )
     problems += config.hazards(settings, subject)
-    not_yet = config.unavailable(settings, catalog.targets)
-    problems += not_yet
+    problems += config.unavailable(settings, catalog.targets)
     plan = config.make_plan(loaded, settings, catalog.targets)
     problems += _over_memory(plan, wanted.max_memory)
-    if wanted.connect and loaded.settings is not None and all(problem.code != "W101" for problem in not_yet):
+    if wanted.connect and loaded.settings is not None:
         problems += _reach(settings)
     effective, origins = effective_values(loaded, catalog)
     return Verdict(loaded, *_parted(problems), effective, origins, plan)
@@ -125,14 +124,8 @@ def _reach(settings: "Settings") -> Iterable[Problem]:
     from netscript_workers import wiring
     from netscript_workers.errors import EngineError
 
-    async def opened() -> None:
-        async with asyncio.timeout(max(settings.connect_timeout, 1) / 1000), wiring.open_engine(settings):
-            pass
-
     try:
-        asyncio.run(opened())
-    except TimeoutError:
-        yield problem_at("E029", Place(("connections",)), "the store did not answer within connect_timeout")
+        asyncio.run(wiring.probe(wiring.engine_for(settings), settings, max(settings.connect_timeout, 1)))
     except EngineError as error:
         yield problem_at("E029", Place(("connections",)), f"the store cannot be reached: {error}")
 

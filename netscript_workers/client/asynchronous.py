@@ -10,7 +10,15 @@ from typing import Any, Final, Self
 from netscript_workers.catalog import Catalog
 from netscript_workers.client.enqueuer import Enqueuer
 from netscript_workers.client.requests import Duration, RequestMaker, Trigger, delay_ms
-from netscript_workers.domain.execution import FINISHED, Enqueued, Execution, LogLine, Status, TriggeredBy
+from netscript_workers.domain.execution import (
+    FINISHED,
+    Enqueued,
+    Execution,
+    LogLine,
+    NewExecution,
+    Status,
+    TriggeredBy,
+)
 from netscript_workers.domain.target import Target
 from netscript_workers.errors import (
     ConfigError,
@@ -21,6 +29,7 @@ from netscript_workers.errors import (
 )
 from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.history import HistoryQuery
+from netscript_workers.ports.transactional import Transactional
 
 MAX_PAYLOAD_BYTES: Final = 1 << 20
 _LONGEST_WAIT_MS: Final = 10_000
@@ -61,8 +70,9 @@ class Client:
         if engine is None:
             from netscript_workers import wiring
 
-            engine = wiring.engine_for(self._load_settings())
-            await engine.open()
+            settings = self._load_settings()
+            engine = wiring.engine_for(settings, archive=wiring.ArchiveUse.ON_DEMAND)
+            await wiring.reach(engine, settings)
         self._engine = engine
         self._enqueuer = Enqueuer(engine)
 
@@ -90,7 +100,7 @@ class Client:
         """Return all jobs and tasks by id."""
         return self._known().targets
 
-    async def trigger(
+    async def trigger(  # noqa: PLR0913 - what is given beside the payload is each a word of its own
         self,
         id: str,
         payload: Any = None,
@@ -101,18 +111,24 @@ class Client:
         correlation_id: str | None = None,
         traceparent: str | None = None,
         tracestate: str | None = None,
+        connection: Any = None,
     ) -> Enqueued:
         """Enqueue one run of a job or task; returns once it is stored durably: its id, and whether it was `deduplicated`.
 
         `payload` is anything whose JSON is an object: a dict, pydantic model, dataclass, Struct; None is `{}`. It is
-        checked against the handler's annotation. Raises `UnknownTargetError`, `PayloadError`, `UsageError`, `EngineError`.
+        checked against the handler's annotation. With a `connection` to the queue's PostgreSQL (of asyncpg, psycopg or
+        SQLAlchemy) it is part of the transaction there: it appears with the commit, or never.
+        Raises `UnknownTargetError`, `PayloadError`, `UsageError`, `EngineError`.
         """
         enqueuer = self._opened_enqueuer()
         trigger = Trigger(
             id, payload, priority, delay, idempotency_key, correlation_id, traceparent, tracestate
         )
         (request,) = self._request_maker().make_many([trigger])
-        return await enqueuer.put(request)
+        if connection is None:
+            return await enqueuer.put(request)
+        (answer,) = await self._transactional().enqueue_within(connection, [request])
+        return answer
 
     async def trigger_many(
         self,
@@ -122,13 +138,30 @@ class Client:
         priority: int | None = None,
         delay: Duration = 0,
         correlation_id: str | None = None,
+        connection: Any = None,
     ) -> list[Enqueued]:
         """Enqueue many: one target's id and its payloads, or `Trigger`s of any targets. Returns one answer each, in order.
 
         All are checked before the first is enqueued. They go out in batches of a thousand, each all or nothing; an
-        `EngineError` in the middle leaves the batches before it enqueued. Raises as `trigger` does.
+        `EngineError` in the middle leaves the batches before it enqueued. `connection` as for `trigger`. Raises as that does.
         """
         enqueuer = self._opened_enqueuer()
+        requests = self._checked(
+            what, payloads, priority=priority, delay=delay, correlation_id=correlation_id
+        )
+        if connection is None:
+            return await enqueuer.put_many(requests)
+        return await self._transactional().enqueue_within(connection, requests)
+
+    def _checked(
+        self,
+        what: str | Iterable[Trigger],
+        payloads: Iterable[Any] | None = None,
+        *,
+        priority: int | None = None,
+        delay: Duration = 0,
+        correlation_id: str | None = None,
+    ) -> list[NewExecution]:
         if isinstance(what, str):
             if payloads is None:
                 raise UsageError(f"trigger_many({what!r}) needs the payloads, one for each run")
@@ -140,7 +173,15 @@ class Client:
             for one in triggers:
                 if not isinstance(one, Trigger):
                     raise UsageError(f"trigger_many takes an id and payloads, or Triggers, not {one!r}")
-        return await enqueuer.put_many(self._request_maker().make_many(triggers))
+        return self._request_maker().make_many(triggers)
+
+    def _transactional(self) -> Transactional:
+        engine = self._opened()
+        if not isinstance(engine, Transactional):
+            raise UsageError(
+                "connection= needs the queue in PostgreSQL (queue_provider = “postgres”): no other can be part of it"
+            )
+        return engine
 
     async def get(self, execution_id: str) -> Execution:
         """Return the record of an execution, live or archived; raises `UnknownExecutionError`."""

@@ -1,10 +1,9 @@
 """From what a caller asks for to what the queue takes; everything that can be refused is refused here."""
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -13,13 +12,12 @@ from netscript_workers.catalog import Catalog
 from netscript_workers.domain.duration import parse_duration
 from netscript_workers.domain.execution import NewExecution, TriggeredBy
 from netscript_workers.domain.ids import IdFactory
+from netscript_workers.domain.message import MAX_TEXT, TRACEPARENT
 from netscript_workers.domain.size import format_size
 from netscript_workers.domain.target import MAX_PRIORITY, Target
 from netscript_workers.errors import PayloadError, UnknownTargetError, UsageError
 
 Duration = int | str | timedelta
-MAX_TEXT: Final = 512
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?\Z")
 
 
 class Trigger(msgspec.Struct, frozen=True):
@@ -57,7 +55,7 @@ class RequestMaker:
         known = self._known.get(trigger.id) or self._look_up(trigger.id)
         target, decode = known
         payload = self._payload(trigger, decode)
-        if trigger.traceparent is not None and _TRACEPARENT.match(trigger.traceparent) is None:
+        if trigger.traceparent is not None and TRACEPARENT.match(trigger.traceparent) is None:
             raise UsageError(
                 f"traceparent {trigger.traceparent!r} is none: it looks like 00-<32 hex>-<16 hex>-01"
             )

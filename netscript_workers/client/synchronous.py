@@ -1,6 +1,7 @@
 """The client of a program without an event loop."""
 
 import asyncio
+import inspect
 import os
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
@@ -81,7 +82,7 @@ class SyncClient:
         """Do what `Client.targets` does."""
         return self._run(self._client.targets())
 
-    def trigger(
+    def trigger(  # noqa: PLR0913 - as `Client.trigger`
         self,
         id: str,
         payload: Any = None,
@@ -92,8 +93,10 @@ class SyncClient:
         correlation_id: str | None = None,
         traceparent: str | None = None,
         tracestate: str | None = None,
+        connection: Any = None,
     ) -> Enqueued:
-        """Do what `Client.trigger` does."""
+        """Do what `Client.trigger` does; `connection` is one that blocks: it is used while this call waits."""
+        _refuse_async(connection)
         return self._run(
             self._client.trigger(
                 id,
@@ -104,6 +107,7 @@ class SyncClient:
                 correlation_id=correlation_id,
                 traceparent=traceparent,
                 tracestate=tracestate,
+                connection=connection,
             )
         )
 
@@ -115,11 +119,18 @@ class SyncClient:
         priority: int | None = None,
         delay: Duration = 0,
         correlation_id: str | None = None,
+        connection: Any = None,
     ) -> list[Enqueued]:
-        """Do what `Client.trigger_many` does."""
+        """Do what `Client.trigger_many` does; `connection` as for `trigger`."""
+        _refuse_async(connection)
         return self._run(
             self._client.trigger_many(
-                what, payloads, priority=priority, delay=delay, correlation_id=correlation_id
+                what,
+                payloads,
+                priority=priority,
+                delay=delay,
+                correlation_id=correlation_id,
+                connection=connection,
             )
         )
 
@@ -187,3 +198,10 @@ class SyncClient:
         if loop is not None and thread is not None:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(_END_S)
+
+
+def _refuse_async(connection: Any) -> None:
+    if inspect.iscoroutinefunction(getattr(connection, "execute", None)):
+        raise UsageError(
+            f"SyncClient takes a connection that blocks, not a {type(connection).__qualname__}: use Client with that one"
+        )

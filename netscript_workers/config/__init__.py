@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from netscript_workers.config.archiving import ArchivePlace, ResolvedArchive, resolve_archive
     from netscript_workers.config.available import REFUSED_BY_DAEMON, unavailable
     from netscript_workers.config.capacity import pool_for
     from netscript_workers.config.choices import LogFormat, LogLevel, Provider, SandboxPolicy, ScalingMode
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from netscript_workers.config.loading import load
     from netscript_workers.config.options import Loaded, LoadOptions, Origin, OriginKind
     from netscript_workers.config.plan import Plan, make_plan
-    from netscript_workers.config.provider import ResolvedProvider, resolve_provider
+    from netscript_workers.config.provider import ResolvedProvider, resolve_provider, resolve_records
     from netscript_workers.config.runtime_dir import read_runtime_dir
     from netscript_workers.config.runtime_files import fingerprint
     from netscript_workers.config.schema import json_schema
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CODES",
     "REFUSED_BY_DAEMON",
+    "ArchivePlace",
     "LoadOptions",
     "Loaded",
     "LogFormat",
@@ -33,6 +35,7 @@ __all__ = [
     "OriginKind",
     "Plan",
     "Provider",
+    "ResolvedArchive",
     "ResolvedProvider",
     "SandboxPolicy",
     "ScalingMode",
@@ -47,11 +50,14 @@ __all__ = [
     "make_plan",
     "pool_for",
     "read_runtime_dir",
+    "resolve_archive",
     "resolve_provider",
+    "resolve_records",
     "unavailable",
 ]
 
 _HOMES: Final = {
+    "ArchivePlace": "archiving",
     "CODES": "codes",
     "LoadOptions": "options",
     "Loaded": "options",
@@ -62,6 +68,7 @@ _HOMES: Final = {
     "Plan": "plan",
     "Provider": "choices",
     "REFUSED_BY_DAEMON": "available",
+    "ResolvedArchive": "archiving",
     "ResolvedProvider": "provider",
     "SandboxPolicy": "choices",
     "ScalingMode": "choices",
@@ -76,7 +83,9 @@ _HOMES: Final = {
     "make_plan": "plan",
     "pool_for": "capacity",
     "read_runtime_dir": "runtime_dir",
+    "resolve_archive": "archiving",
     "resolve_provider": "provider",
+    "resolve_records": "provider",
     "unavailable": "available",
 }
 

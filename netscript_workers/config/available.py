@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from netscript_workers.config.choices import Provider, SandboxPolicy, ScalingMode
+from netscript_workers.config.choices import SandboxPolicy, ScalingMode
 from netscript_workers.config.place import Place, problem_at
-from netscript_workers.config.provider import resolve_provider
 from netscript_workers.domain.problem import Problem
 from netscript_workers.domain.target import Concept, Limits, Target, TaskType
 
@@ -13,39 +12,16 @@ if TYPE_CHECKING:
     from netscript_workers.config.settings import Settings
 
 # Distributed groups and the API belong to commands of their own: no other daemon needs them.
-REFUSED_BY_DAEMON: Final = frozenset(f"W{number}" for number in range(101, 110))
-_HERE: Final = frozenset({Provider.DENO_KV, Provider.MEMORY})
-_URL_OF: Final = {
-    Provider.REDIS: "redis_url",
-    Provider.POSTGRES: "database_url",
-    Provider.AMQP: "amqp_url",
-}
+REFUSED_BY_DAEMON: Final = frozenset(f"W{number}" for number in range(103, 110))
 _LATER: Final = "not available in this version"
 
 
 def unavailable(settings: "Settings", targets: Mapping[str, Target]) -> list[Problem]:
-    """Return what `settings` and `targets` ask for and this version cannot do, as warnings W101 and up.
+    """Return what `settings` and `targets` ask for and this version cannot do, as warnings W103 and up.
 
     Those in `REFUSED_BY_DAEMON` stop a daemon; the others concern commands that do not exist yet.
     """
-    return [*_providers(settings), *_targets(settings, targets), *_around(settings)]
-
-
-def _providers(settings: "Settings") -> Iterator[Problem]:
-    provider, why = resolve_provider(settings)
-    if provider not in _HERE:
-        if settings.queue_provider is Provider.AUTO:
-            place = settings.place_of("connections", _URL_OF[provider])
-            hint = "set queue_provider = “deno-kv”, or leave the URL out"
-        else:
-            place, hint = settings.place_of("queue_provider"), "use “deno-kv”, the embedded queue"
-        yield problem_at("W101", place, f"the queue provider {provider.value} ({why}) is {_LATER}", hint)
-    if settings.connections.database_url is not None:
-        place = settings.place_of("connections", "database_url")
-        message = f"the archive in PostgreSQL (database_url is set) is {_LATER}"
-        yield problem_at(
-            "W102", place, message, "leave it out (DATABASE_URL too): history stays in the queue's file"
-        )
+    return [*_targets(settings, targets), *_around(settings)]
 
 
 def _targets(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:

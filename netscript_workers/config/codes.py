@@ -35,7 +35,8 @@ ERRORS: Final[Mapping[str, str]] = {
     "E027": "a task without permissions, under require_permissions",
     "E028": "the plan needs more memory than --max-memory allows",
     "E029": "the store cannot be reached (--connect)",
-    "E030": "a file of runtime_dir that cannot be used",
+    "E030": "a queue provider whose server nothing names",
+    "E033": "a file of runtime_dir that cannot be used",
 }
 
 WARNINGS: Final[Mapping[str, str]] = {
@@ -53,11 +54,10 @@ WARNINGS: Final[Mapping[str, str]] = {
     "W012": "a setting without effect here",
     "W013": "the memory queue is for tests: nothing survives, and no other process reaches it",
     "W014": "shutdown_timeout is at or over the 30 s that service managers give",
+    "W015": "the records of amqp are in a file: all workers must be on this host",
 }
 
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
-    "W101": "a queue provider that this version cannot use",
-    "W102": "an archive in PostgreSQL",
     "W104": "permissions of jobs, and of tasks that are not deno's",
     "W105": "limits of jobs and tasks",
     "W106": "schedules",

@@ -20,5 +20,7 @@ SLOT_BYTES: Final = {
 }
 TASK_BYTES: Final = 60 * _MIB  # a small deno program; other runtimes start below that
 QUEUE_FILE_CONNECTIONS: Final = 2  # one writes, one reads
+AMQP_CONNECTIONS: Final = 2  # one publishes, one consumes
+REDIS_CONNECTIONS: Final = 9  # eight for commands at the most, one to listen
 BASIS: Final = "measured with a small job module; what handlers allocate comes on top"
 BOUNDED_BASIS: Final = "max_slot_memory_mb for warm slots, else measured with a small job module"

@@ -7,7 +7,7 @@ import msgspec
 
 from netscript_workers.config.choices import Provider, SandboxPolicy
 from netscript_workers.config.place import Place, problem_at
-from netscript_workers.config.provider import resolve_provider
+from netscript_workers.config.provider import resolve_provider, resolve_records
 from netscript_workers.config.tools import missing_tools
 from netscript_workers.domain.duration import format_duration
 from netscript_workers.domain.problem import Problem
@@ -61,6 +61,12 @@ def _of_settings(settings: "Settings", subject: Subject) -> Iterator[Problem]:
         yield problem_at(
             "W013", settings.place_of("queue_provider"), message, "use “deno-kv”, which needs no server"
         )
+    if resolve_provider(settings).provider is Provider.AMQP:
+        records = resolve_records(settings).provider
+        if records is Provider.DENO_KV:
+            message = f"the records of amqp are in {settings.connections.deno_kv_path}: all workers must be on this host"
+            hint = "set redis_url, or database_url, so that workers on other hosts share them"
+            yield problem_at("W015", settings.place_of("connections", "amqp_url"), message, hint)
     if settings.shutdown_timeout >= _GRACE_OF_MANAGERS_MS:
         drain = format_duration(settings.shutdown_timeout)
         message = f"draining for {drain} is not under the 30s after which Kubernetes and others kill"
@@ -115,9 +121,8 @@ class _Look:
             yield problem_at("W006", self._at(target, "max_retries"), message, hint)
         if self._provider is Provider.AMQP and target.timeout > CONSUMER_TIMEOUT_MS:
             message = f"{name}: RabbitMQ's consumer_timeout (30m unless raised) is shorter than its timeout"
-            yield problem_at(
-                "W009", self._at(target, "timeout"), message, "raise consumer_timeout on the server"
-            )
+            hint = "this daemon holds no message while it runs; raise it on the server for consumers that do"
+            yield problem_at("W009", self._at(target, "timeout"), message, hint)
         kept = target.retention.kv_days * _DAY_MS
         if worst_case_ms(target) > kept:
             took = format_duration(worst_case_ms(target))

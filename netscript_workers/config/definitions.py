@@ -165,7 +165,9 @@ class TaskTable(TargetTable):
     )
     cwd: Text | None = Field(default=None, description="working directory")
     import_map_url: Text | None = Field(default=None, description="import map of a deno program")
-    persist: Flag | None = Field(default=None, description="false: leave no record once finished")
+    persist: Flag | None = Field(
+        default=None, description="false: keep the record for kv_days only, never archive it"
+    )
     metadata: TaskMetadata | None = Field(
         default=None,
         description="anything; python_config, dotnet_config and shell_config are read by the runtime",

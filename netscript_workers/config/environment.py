@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from netscript_workers.config.home import at_home
 from netscript_workers.config.place import KeyPath, dotted
 from netscript_workers.domain.problem import Problem
 
@@ -106,7 +107,7 @@ def read_environment(environ: Mapping[str, str], cwd: Path) -> Variables:
             )
             continue
         if isinstance(read, Path):
-            read = str(cwd / read.expanduser())
+            read = str(cwd / at_home(read))
         found.assignments.append(Assignment(path, read, said_by))
     if environ.get("WORKER_CONCURRENCY"):
         found.problems.append(
@@ -140,7 +141,7 @@ def _given(
         )
         return None
     try:
-        text = (cwd / Path(path).expanduser()).read_text(encoding="utf-8").strip("\r\n")
+        text = (cwd / at_home(path)).read_text(encoding="utf-8").strip("\r\n")
         reason = "" if text else "it is empty"
     except UnicodeDecodeError:
         text, reason = "", "it is no UTF-8 text"

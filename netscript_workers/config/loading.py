@@ -9,7 +9,7 @@ from netscript_workers.config import source
 from netscript_workers.config.environment import Assignment, read_environment
 from netscript_workers.config.findings import Finding, findings, nearest_place
 from netscript_workers.config.options import Loaded, LoadOptions, OriginKind
-from netscript_workers.config.origins import trace
+from netscript_workers.config.origins import in_words, trace
 from netscript_workers.config.place import KeyPath, PlacedDict
 from netscript_workers.config.pruning import assign, copied, prune, value_at
 from netscript_workers.config.rules import broken_rules
@@ -60,12 +60,14 @@ def load(options: LoadOptions) -> Loaded:
     settings.remember(options.environ, spelled.places)
     problems += broken_rules(settings)
     written = {path: place for path, place in spelled.places.items() if path not in wrong}
+    origins = trace(settings, written, overlay, lambda path: value_at(spelled.tree, path))
+    settings.credit(in_words(settings, origins))
     return Loaded(
         options=options,
         file=file,
         problems=problems,
         partial=settings,
-        origins=trace(settings, written, overlay, lambda path: value_at(spelled.tree, path)),
+        origins=origins,
         places=spelled.places,
         worker_id=options.environ.get("WORKER_ID") or None,
     )

@@ -75,3 +75,22 @@ def _from_file(
     if is_reference(reference):
         detail += f" ({reference})"
     return OriginKind.FILE, detail
+
+
+def in_words(settings: "Settings", origins: Mapping[str, Origin]) -> dict[str, str]:
+    """Say of each value under `connections` where it comes from, for messages about the server it leads to."""
+    return {
+        path: _in_words(settings, path, origin)
+        for path, origin in origins.items()
+        if path.startswith("connections.")
+    }
+
+
+def _in_words(settings: "Settings", path: str, origin: Origin) -> str:
+    if origin.source is OriginKind.DEFAULT:
+        return f"the default of {path}"
+    if origin.source is not OriginKind.FILE:
+        return origin.detail
+    place = settings.place_of(*path.split("."))
+    line = f", line {place.line}" if place.line else ""
+    return f"{path} in {place.file}{line}"

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from netscript_workers.config import costs
+from netscript_workers.config.archiving import ArchivePlace, resolve_archive
 from netscript_workers.config.capacity import pool_for
 from netscript_workers.config.choices import Provider
 from netscript_workers.config.dangers import worst_case_ms
-from netscript_workers.config.provider import resolve_provider
+from netscript_workers.config.provider import resolve_provider, resolve_records
 from netscript_workers.domain.pool import Lane, Pool
 from netscript_workers.domain.target import Concept, RunnerMode, Target
 
@@ -49,6 +50,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     lanes: tuple[LanePlan, ...]
     provider: str
     provider_why: str
+    archive: str
+    archive_why: str
     connections: Mapping[str, int]
     memory_bytes: int
     daemon_bytes: int
@@ -71,6 +74,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             ],
             "provider": self.provider,
             "providerWhy": self.provider_why,
+            "archive": self.archive,
+            "archiveWhy": self.archive_why,
             "connections": dict(self.connections),
             "memoryBytes": self.memory_bytes,
             "daemonBytes": self.daemon_bytes,
@@ -95,6 +100,7 @@ def make_plan(loaded: "Loaded", settings: "Settings", targets: Mapping[str, Targ
     enabled = {id: target for id, target in targets.items() if target.enabled}
     pool = pool_for(loaded, settings, targets)
     provider, why = resolve_provider(settings)
+    archive, archive_why = resolve_archive(settings)
     lanes = tuple(_lane(lane, pool, settings, enabled) for lane in pool.lanes)
     bounded = settings.max_slot_memory_mb is not None and any("web-worker" in lane.modes for lane in lanes)
     return Plan(
@@ -103,7 +109,9 @@ def make_plan(loaded: "Loaded", settings: "Settings", targets: Mapping[str, Targ
         lanes=lanes,
         provider=provider.value,
         provider_why=why,
-        connections=_connections(provider, settings),
+        archive=archive.value,
+        archive_why=archive_why,
+        connections=_connections(provider, settings) | _connections_of_archive(archive, settings),
         memory_bytes=costs.DAEMON_BYTES + _slots_bytes(pool, lanes),
         daemon_bytes=costs.DAEMON_BYTES,
         memory_basis=costs.BOUNDED_BASIS if bounded else costs.BASIS,
@@ -146,7 +154,20 @@ def _connections(provider: Provider, settings: "Settings") -> dict[str, int]:
         return {}
     if provider is Provider.DENO_KV:
         return {str(settings.connections.deno_kv_path): costs.QUEUE_FILE_CONNECTIONS}
+    if provider is Provider.AMQP:
+        return {
+            str(settings.connections.amqp_url): costs.AMQP_CONNECTIONS,
+            **_connections(resolve_records(settings).provider, settings),
+        }
+    if provider is Provider.REDIS:
+        return {str(settings.connections.redis_url or "redis"): costs.REDIS_CONNECTIONS}
     return {provider.value: 0}  # not available in this version: nothing connects
+
+
+def _connections_of_archive(archive: ArchivePlace, settings: "Settings") -> dict[str, int]:
+    if archive is ArchivePlace.SQLITE:
+        return {str(settings.connections.deno_kv_path): costs.QUEUE_FILE_CONNECTIONS}
+    return {}
 
 
 def _targets(pool: Pool, targets: Mapping[str, Target]) -> Iterator[TargetPlan]:

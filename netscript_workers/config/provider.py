@@ -29,3 +29,13 @@ def resolve_provider(settings: "Settings") -> ResolvedProvider:
     if connections.database_url is not None:
         why += " (PostgreSQL is never chosen by itself: set queue_provider)"
     return ResolvedProvider(Provider.DENO_KV, why)
+
+
+def resolve_records(settings: "Settings") -> ResolvedProvider:
+    """Say which store keeps the records of the provider amqp (SPEC section 11): redis, else postgres, else deno-kv."""
+    connections = settings.connections
+    if connections.redis_url is not None:
+        return ResolvedProvider(Provider.REDIS, "records of amqp: a Redis URL is configured")
+    if connections.database_url is not None:
+        return ResolvedProvider(Provider.POSTGRES, "records of amqp: database_url is set, and no Redis URL")
+    return ResolvedProvider(Provider.DENO_KV, "records of amqp: neither a Redis URL nor database_url is set")

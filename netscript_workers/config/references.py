@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from netscript_workers.config.home import at_home
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,7 +35,7 @@ def resolve(value: str, info: ValidationInfo) -> str:
             )
         return str(found)
     if value.startswith(FILE_PREFIX):
-        path = Path(context.get("base") or ".", Path(value.removeprefix(FILE_PREFIX)).expanduser())
+        path = Path(context.get("base") or ".", at_home(value.removeprefix(FILE_PREFIX)))
         try:
             text = path.read_text(encoding="utf-8").strip("\r\n")
         except UnicodeDecodeError:

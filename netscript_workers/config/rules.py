@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from netscript_workers.config.choices import Provider
 from netscript_workers.config.place import Place, dotted, problem_at
 from netscript_workers.domain.problem import Problem
 
@@ -11,13 +12,21 @@ if TYPE_CHECKING:
     from netscript_workers.config.node import Node
     from netscript_workers.config.settings import Settings
 
+_URL_OF: Final = {Provider.REDIS: "redis_url"}
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
 def broken_rules(settings: "Settings") -> list[Problem]:
     """Return every broken rule."""
     rules = _Rules(settings)
-    return [*rules.ids(), *rules.topics(), *rules.members(), *rules.listening(), *rules.unconfined()]
+    return [
+        *rules.ids(),
+        *rules.topics(),
+        *rules.members(),
+        *rules.listening(),
+        *rules.unconfined(),
+        *rules.nowhere(),
+    ]
 
 
 class _Rules:
@@ -77,6 +86,15 @@ class _Rules:
             yield problem_at(
                 "E026", place, message, "set api.token (“env:NAME” reads it from the environment)"
             )
+
+    def nowhere(self) -> Iterator[Problem]:
+        """A provider that is a server has a URL."""
+        provider = self._settings.queue_provider
+        key = _URL_OF.get(provider)
+        if key is not None and getattr(self._settings.connections, key) is None:
+            place = self._settings.place_of("queue_provider")
+            message = f"the queue provider is {provider.value}, but nothing says where it is"
+            yield problem_at("E030", place, message, f"set connections.{key}, or {key.upper()}")
 
     def unconfined(self) -> Iterator[Problem]:
         """`require_permissions` closes the door of a task without permissions."""

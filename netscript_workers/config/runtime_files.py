@@ -11,7 +11,7 @@ from netscript_workers.domain.problem import Problem
 from netscript_workers.domain.runtime_layer import ALL_TOPICS
 
 CURRENT: Final = "current"
-CODE: Final = "E030"
+CODE: Final = "E033"
 _VERSION: Final = re.compile(r"\d+(?:\.\d+){0,3}(?:-[0-9A-Za-z.-]+)?")
 _MOST_BYTES: Final = 16 * 1024 * 1024
 

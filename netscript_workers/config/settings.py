@@ -9,7 +9,7 @@ from netscript_workers.config.choices import LogFormat, LogLevel, Provider, Sand
 from netscript_workers.config.declare import declare
 from netscript_workers.config.definitions import GroupTable, JobTable, TaskTable
 from netscript_workers.config.node import Node
-from netscript_workers.config.place import KeyPath, Place
+from netscript_workers.config.place import KeyPath, Place, dotted
 from netscript_workers.config.values import (
     AmqpUrl,
     ByteSize,
@@ -185,6 +185,7 @@ class Settings(Node):
 
     _telemetry_variables: tuple[str, ...] = PrivateAttr(default=())
     _places: Mapping[KeyPath, Place] = PrivateAttr(default={})
+    _said_by: Mapping[str, str] = PrivateAttr(default={})
 
     @property
     def telemetry_variables(self) -> tuple[str, ...]:
@@ -195,6 +196,14 @@ class Settings(Node):
         """Note where keys stand and which variables ask for telemetry; called once, by `load`."""
         self._telemetry_variables = tuple(name for name in sorted(environ) if _exports(name, environ[name]))
         self._places = places
+
+    def credit(self, said_by: Mapping[str, str]) -> None:
+        """Note in words where values come from, by dotted path; called once, by `load`."""
+        self._said_by = said_by
+
+    def said_by(self, *path: str | int) -> str:
+        """Say where a value under `connections` comes from: `REDIS_URL`, or `connections.redis_url in config.toml, line 3`."""
+        return self._said_by.get(dotted(path), dotted(path))
 
     def place_of(self, *path: str | int) -> Place:
         """Return the place of a key of the file, or of the nearest table around it."""

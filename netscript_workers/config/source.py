@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from netscript_workers.config.document import Document
+from netscript_workers.config.home import at_home
 from netscript_workers.config.options import LoadOptions
 from netscript_workers.domain.problem import Problem
 
@@ -21,7 +22,7 @@ def find_file(options: LoadOptions) -> tuple[Path | None, list[Problem]]:
     if named is None and options.environ.get("WORKERS_CONFIG"):
         named, said_by = Path(options.environ["WORKERS_CONFIG"]), "WORKERS_CONFIG"
     if named is not None:
-        path = options.cwd / named.expanduser()
+        path = options.cwd / at_home(named)
         if path.is_dir():
             return path, [
                 Problem(code="E001", message=f"{path} is a directory", hint=f"{said_by} must name a file")

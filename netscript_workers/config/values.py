@@ -4,11 +4,13 @@ A validator raises `PydanticCustomError` whose type is the code (`E016`) and who
 runs with a context: `base` (the directory relative paths start from) and `environ` (where `env:NAME` looks).
 """
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
@@ -19,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from netscript_workers.config.home import at_home
 from netscript_workers.config.references import resolve
 from netscript_workers.config.secret import Secret, SecretUrl
 from netscript_workers.domain import duration, size
@@ -87,7 +90,7 @@ def _directory(value: object, info: ValidationInfo) -> Path:
         raise problem("E012", "must be a path, as text")
     context = cast("Mapping[str, Any]", info.context or {})
     base = context.get("base")
-    path = Path(value).expanduser()
+    path = at_home(value)
     return (Path(base) if base else Path.cwd()).joinpath(path)
 
 
@@ -160,7 +163,38 @@ RedisUrl = Annotated[SecretUrl, _url(("redis", "rediss", "unix"), "redis://host:
 DatabaseUrl = Annotated[
     SecretUrl, _url(("postgres", "postgresql"), "postgresql://user@host:5432/name"), _MASKED
 ]
-AmqpUrl = Annotated[SecretUrl, _url(("amqp", "amqps"), "amqp://user@host:5672/"), _MASKED]
+AMQP_PARAMETERS: Final = {
+    "queue_type": ("classic|quorum", "classic or quorum"),
+    "heartbeat": ("[1-9]|[1-5][0-9]|60", "1 to 60, in seconds"),
+    "cafile": (".+", "the path of a file with certificates"),
+    "certfile": (".+", "the path of a certificate"),
+    "keyfile": (".+", "the path of a key"),
+}
+"""What an AMQP URL may ask for after its `?`: the form of each value, and the same in words."""
+
+
+def _amqp_parameters(url: SecretUrl) -> SecretUrl:
+    query = urlsplit(url.reveal()).query
+    if "@" in query:  # a password with an unescaped question mark: name nothing of it
+        raise problem("E019", "has parameters with an @", "write / ? # @ in a password as %2F %3F %23 %40")
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in AMQP_PARAMETERS:
+            known = ", ".join(AMQP_PARAMETERS)
+            raise problem("E019", f"has the unknown parameter “{name}”", f"known are {known}")
+        form, words = AMQP_PARAMETERS[name]
+        if re.fullmatch(form, value) is None:
+            raise problem("E019", f"has a {name} that does not fit", f"it is {words}")
+        if name.endswith("file") and url.scheme != "amqps":
+            raise problem("E019", f"has a {name}, which only amqps:// uses", "write amqps:// instead")
+    return url
+
+
+AmqpUrl = Annotated[
+    SecretUrl,
+    _url(("amqp", "amqps"), "amqp://user@host:5672/"),
+    AfterValidator(_amqp_parameters),
+    _MASKED,
+]
 
 
 def queue_file(value: object, info: ValidationInfo) -> object:

@@ -58,6 +58,11 @@ def is_execution_id(text: str) -> bool:
     )
 
 
+def born_at(execution_id: str) -> int | None:
+    """Return the time of birth in an execution id (ms since 1970, by the clock of whoever made it); None for another text."""
+    return int(execution_id[:8] + execution_id[9:13], 16) if is_execution_id(execution_id) else None
+
+
 def is_target_id(text: str) -> bool:
     """Tell whether `text` is a usable id for a target or a topic: kebab-case, at most 128 characters."""
     return len(text) <= _MAX_ID_LENGTH and _TARGET_ID.match(text) is not None

@@ -17,7 +17,7 @@ class TopicDepth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker process says of itself. Times are ms since 1970."""
+    """What a worker process says of itself. Times are ms since 1970; `degraded` is what it cannot do now, None for nothing."""
 
     id: str
     host: str
@@ -28,6 +28,7 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     slots_busy: int
     started_at: int
     last_seen_at: int
+    degraded: str | None = None
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

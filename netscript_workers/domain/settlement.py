@@ -4,12 +4,14 @@ No other code decides whether something is retried, given back, buried or done.
 """
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from netscript_workers.domain.execution import Execution, LogLine, Status
 from netscript_workers.domain.outcome import Kind, Outcome
 from netscript_workers.domain.retry import RetryPolicy, retry_delay_ms
+from netscript_workers.domain.target import Target
 
 
 class Action(StrEnum):
@@ -69,6 +71,22 @@ class Retain(msgspec.Struct, frozen=True):
 
     keep_ms: int
     archive_ms: int
+
+
+_DAY_MS: Final = 86_400_000
+_DEFAULT_RETAIN: Final = Retain(7 * _DAY_MS, 90 * _DAY_MS)
+
+
+def retain_of(target: Target | None) -> Retain:
+    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4.
+
+    A task with `persist = false` is never archived: its record ends with its live age.
+    """
+    if target is None:
+        return _DEFAULT_RETAIN
+    retention = target.retention
+    archive_days = retention.db_days if target.persist else 0
+    return Retain(retention.kv_days * _DAY_MS, archive_days * _DAY_MS)
 
 
 def decide(

@@ -115,6 +115,7 @@ def status(
                 "slots": {"total": each.slots_total, "busy": each.slots_busy},
                 "startedAt": iso(each.started_at),
                 "lastSeenAt": iso(each.last_seen_at),
+                "degraded": each.degraded,
             }
             for each in workers
         ],

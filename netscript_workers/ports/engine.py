@@ -1,6 +1,6 @@
 """An engine: one store that serves the queue, the operator and the history."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from netscript_workers.ports.history import History
 from netscript_workers.ports.queue import Queue
@@ -11,9 +11,21 @@ class Engine(Queue, QueueAdmin, History, Protocol):
     """All three ports over one store, with a beginning and an end."""
 
     async def open(self) -> None:
-        """Reach the store and make what is missing in it; raises `EngineUnavailableError` or `EngineFormatError`."""
+        """Reach the store and make what is missing in it; raises `EngineUnavailableError` or `EngineFormatError`.
+
+        May be called again after it failed or was cancelled, which leaves nothing behind.
+        """
         ...
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection, file and thread. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """An engine that can tell whether it could be opened, without making or changing anything in its store."""
+
+    async def probe(self) -> None:
+        """Reach the store and look; raises what `open` would. Not to be called on an open engine."""
         ...

@@ -1,6 +1,5 @@
 """A runner: the place where attempts of one mode run."""
 
-from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -54,20 +53,38 @@ class Runner(Protocol):
 class ChainingRunner(Runner, Protocol):
     """A runner whose slots can be handed runs before the one under way has ended, so that they need not wait between two."""
 
+    @property
+    def chains(self) -> bool:
+        """Whether it does so here, with its present settings."""
+        ...
+
     async def run_after(
         self,
         leader: RunObserver,
         execution: Execution,
         target: Target,
         observer: RunObserver,
-        begun: Callable[[], int],
+        turn: "Turn",
     ) -> Outcome:
-        """Run one attempt in the slot of the run that has the observer `leader`, once that has ended; else like `run`.
+        """Run one attempt in the slot of the run that has the observer `leader`, as soon as that has ended; else like `run`.
 
-        `begun` is called at its beginning and returns its deadline. Cancelled before that, it ends at once.
+        What the slot cannot be handed, or gives back unbegun, waits for its turn instead. Cancelled before it has begun, it ends
+        at once.
         """
         ...
 
     def withdraw(self, observer: RunObserver) -> bool:
-        """Take back a run that has not begun: True if it has not and never will; its call is then cancelled."""
+        """Take a run of `run_after` back: True if it has not begun and never will; the caller then cancels its call."""
+        ...
+
+
+class Turn(Protocol):
+    """What the caller of `ChainingRunner.run_after` knows of the run's turn."""
+
+    async def wait(self) -> None:
+        """Wait until the place of the run before is free for this one."""
+        ...
+
+    def begin(self) -> int:
+        """Note that the run begins now; returns its deadline (ms since 1970)."""
         ...

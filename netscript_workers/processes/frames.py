@@ -37,6 +37,11 @@ class FrameReader(Generic[Received]):
         """How many bytes the frame under way still lacks (0: none is, or its length is not known yet)."""
         return self._missing
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether a frame has begun to arrive and is not whole yet."""
+        return bool(self._held)
+
     def feed(self, data: bytes) -> list[Received]:
         """Take what arrived and return the messages it completes; raises `SlotError` for what is no message of ours."""
         size = len(data)

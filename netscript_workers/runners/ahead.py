@@ -29,11 +29,7 @@ _size: Final = array.array("i", [0])
 
 
 class NotBegunError(Exception):
-    """The slot can take the run no more, and had not begun it: it can be given to another one."""
-
-
-class WithdrawnError(Exception):
-    """The run was taken back before it began, because its caller wanted it back."""
+    """The run was taken out of the slot's hands before it began: it can be given to another slot."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,12 +45,17 @@ class Waiting:
 
 
 class Ahead:
-    """The daemon's side: what one slot has been handed, in order."""
+    """The daemon's side: what one slot has been handed, in order.
+
+    The slot goes on with the oldest by itself when a run has ended, so that is under way from then on (`advance`), though it may
+    be in the socket for a moment still.
+    """
 
     def __init__(self) -> None:
         """Make the sockets; raises `OSError`."""
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._waiting: deque[Waiting] = deque()
+        self._head: Waiting | None = None  # under way
 
     def __len__(self) -> int:
         """Return how many runs wait."""
@@ -75,34 +76,54 @@ class Ahead:
         self._waiting.append(run)
         return True
 
-    def taken(self) -> Waiting:
-        """Return the run that the slot has said to have taken: the oldest."""
-        return self._waiting.popleft()
+    def advance(self) -> Waiting | None:
+        """Note that the run under way has ended, and return the one that the slot goes on with; None when none waits."""
+        self._head = self._waiting.popleft() if self._waiting else None
+        return self._head
 
     def take_back(self) -> list[Waiting]:
-        """Take what the slot has not taken out of its hands, in order."""
-        count = 0
-        while True:
-            try:
-                if not self._theirs.recv(1, socket.MSG_DONTWAIT):  # the rest of a datagram is dropped
-                    break
-            except OSError:
-                break
-            count += 1
+        """Take what waits out of the slot's hands, in order; what the slot has just taken stays."""
+        count = self._empty()
+        if self._head is not None and count > len(self._waiting):
+            self._ours.send(self._head.data, socket.MSG_DONTWAIT)  # the slot has not got round to it
+            count -= 1
         back = [self._waiting.pop() for _ in range(count)]
         back.reverse()
         return back
 
-    def abandon(self) -> list[Waiting]:
-        """Take everything back from a slot that has ended: what it took last it had not begun, or it would have said so."""
-        left = list(self._waiting)
-        self._waiting.clear()
-        return left
+    def halt(self) -> list[Waiting]:
+        """Note that the run under way has ended and the slot takes no more; return all that waits."""
+        self._head = None
+        self._empty()
+        return self._all()
+
+    def abandon(self) -> tuple[bool, list[Waiting]]:
+        """Return whether the run under way was never taken by the slot, which has ended, and all that waited.
+
+        What it took last without a word of the run before it had not begun either.
+        """
+        unbegun = self._head is not None and self._empty() > len(self._waiting)
+        return unbegun, self._all()
 
     def close(self) -> None:
         """Close both ends. Idempotent."""
         self._ours.close()
         self._theirs.close()
+
+    def _empty(self) -> int:
+        count = 0
+        while True:
+            try:
+                if not self._theirs.recv(1, socket.MSG_DONTWAIT):  # the rest of a datagram is dropped
+                    return count
+            except OSError:
+                return count
+            count += 1
+
+    def _all(self) -> list[Waiting]:
+        left = list(self._waiting)
+        self._waiting.clear()
+        return left
 
 
 def is_unread(fd: int) -> bool:

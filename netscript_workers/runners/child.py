@@ -15,9 +15,7 @@ import socket
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
 
 from netscript_workers.authoring.context import JobContext
 from netscript_workers.authoring.handler import Handler
@@ -25,25 +23,19 @@ from netscript_workers.authoring.invoke import invoke_async, invoke_sync
 from netscript_workers.authoring.text import traceback_text
 from netscript_workers.domain.outcome import Cause, Outcome, failed
 from netscript_workers.errors import SlotError
-from netscript_workers.runners.ahead import MAX_AHEAD_BYTES, is_unread
 from netscript_workers.runners.handlers import Handlers
 from netscript_workers.runners.messages import (
     TO_SLOT,
-    Cancel,
     Done,
     FrameReader,
     Message,
     Run,
     Setup,
-    ToSlot,
     frame,
 )
 from netscript_workers.runners.slot_context import SlotContext, SlotObserver
+from netscript_workers.runners.slot_inbox import SlotInbox
 from netscript_workers.runners.usage import UsageMeter, children_left
-
-_CHUNK: Final = 65_536
-_LARGE_CHUNK: Final = 1_048_576
-_OUTPUTS: Final = 2
 
 
 class Slot:
@@ -61,14 +53,9 @@ class Slot:
         once: bool,
     ) -> None:
         self._connection = connection
-        self._ahead = ahead
+        self._inbox = SlotInbox(connection, ahead)
         self._handlers = handlers
         self._once = once
-        self._reader = FrameReader(TO_SLOT)
-        self._ahead_reader = FrameReader(TO_SLOT)  # each datagram holds one whole frame
-        self._inbox: deque[ToSlot] = deque()
-        self._open = True
-        self._fds: list[int] = []
         self._children = 0
         self._serial = 0
         self._meter = UsageMeter(resets=not once)
@@ -76,20 +63,21 @@ class Slot:
         self._context: SlotContext | None = None
         self._task: asyncio.Task[Outcome] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._arrival: asyncio.Future[None] | None = None
 
     def serve(self) -> None:
         """Run what comes until the end; returns when the daemon has closed the socket, or after the one run."""
-        run = self._next_run()
+        inbox = self._inbox
+        run = inbox.next_run(self._loop)
         while run is not None:
             if run.outputs:
                 self._take_outputs()
-            done = self._answer(run)
-            run = self._take_ahead()
-            self._send(done if run is None else Done(done.outcome, done.children, took=True))
+            outcome = self._answer(run)
+            inbox.ended(self._children)
+            run = inbox.take_ahead()  # before the daemon can have said anything else
+            self._send(Done(outcome, self._children, inbox.is_halted))
             if self._once:
                 return
-            run = run or self._next_run()
+            run = run or inbox.next_run(self._loop)
 
     def close(self) -> None:
         """Close the socket and the loop; a slot's process need not, since it ends."""
@@ -104,20 +92,17 @@ class Slot:
 
     def poll(self) -> None:
         """Look for a `Cancel` without waiting; from any thread, while a run is under way."""
-        with contextlib.suppress(BlockingIOError):
-            self._receive(socket.MSG_DONTWAIT)
-        while self._inbox and isinstance(message := self._inbox[0], Cancel):
-            self._inbox.popleft()
-            if message.serial == self._serial:
-                self._stop_run()
-        if not self._open:
+        if self._inbox.holds_cancel(self._serial) or not self._inbox.is_open:
             self._stop_run()
 
-    def _answer(self, run: Run) -> Done:
+    def _answer(self, run: Run) -> Outcome | None:
+        """Run the handler; None when it ended because it was told to."""
+        if run.serial == self._inbox.cancelled:
+            return None
         execution = run.execution
         handler = self._handlers.get(execution.target)
         if handler is None:
-            return Done(self._handlers.missing(execution.target))
+            return self._handlers.missing(execution.target)
         observer = SlotObserver(self)
         deadline = run.deadline or time.time_ns() // 1_000_000 + run.timeout
         context = SlotContext(execution, run.max_attempts, deadline, observer, self)
@@ -137,17 +122,14 @@ class Slot:
         self._children = children_left()
         usage = self._meter.end()
         if outcome is None:
-            return Done(None, self._children)
-        return Done(
-            Outcome(
-                kind=outcome.kind,
-                cause=outcome.cause,
-                error=outcome.error,
-                result=outcome.result,
-                retry=outcome.retry,
-                usage=usage,
-            ),
-            self._children,
+            return None
+        return Outcome(
+            kind=outcome.kind,
+            cause=outcome.cause,
+            error=outcome.error,
+            result=outcome.result,
+            retry=outcome.retry,
+            usage=usage,
         )
 
     def _invoke(self, handler: Handler, context: JobContext) -> Outcome:
@@ -166,10 +148,9 @@ class Slot:
 
     def _on_readable(self) -> None:
         self.poll()
-        if not self._open and self._loop is not None:
+        if not self._inbox.is_open and self._loop is not None:
             self._loop.remove_reader(self._connection)
-        if self._arrival is not None and not self._arrival.done() and (self._inbox or not self._open):
-            self._arrival.set_result(None)
+        self._inbox.arrive()
 
     def _stop_run(self) -> None:
         """Tell the run that it must end. A task is cancelled from the loop's own thread only."""
@@ -179,74 +160,18 @@ class Slot:
         if self._task is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
 
-    def _next_run(self) -> Run | None:
-        while True:
-            while self._inbox:
-                message = self._inbox.popleft()
-                if isinstance(message, Run):
-                    return message  # a Cancel here came too late for its run, which has been answered
-            if not self._open:
-                return None
-            if self._loop is not None and asyncio.all_tasks(self._loop):
-                self._loop.run_until_complete(self._wait_in_loop(self._loop))
-            else:
-                self._receive(0)
-
-    def _take_ahead(self) -> Run | None:
-        """Take the next run that waits in this slot's hands.
-
-        Not while processes are left behind or output of the last run is unread: the daemon could not tell whose it is.
-        """
-        if self._ahead is None or self._children or is_unread(1) or is_unread(2):
-            return None
-        try:
-            data = self._ahead.recv(MAX_AHEAD_BYTES, socket.MSG_DONTWAIT)
-        except (BlockingIOError, ConnectionResetError):
-            return None
-        messages = (
-            self._ahead_reader.feed(data) if data else []
-        )  # no data: the daemon is gone, as the other socket will tell
-        return messages[0] if messages and isinstance(messages[0], Run) else None
-
-    def _wait_in_loop(self, loop: asyncio.AbstractEventLoop) -> Coroutine[Any, Any, None]:
-        """Wait for the next message while what earlier runs left on the loop goes on."""
-
-        async def wait() -> None:
-            self._arrival = loop.create_future()
-            await self._arrival
-
-        return wait()
-
-    def _receive(self, flags: int) -> None:
-        """Read once from the socket, with the descriptors that may come along when the last run left processes behind."""
-        size = _LARGE_CHUNK if self._reader.missing > _CHUNK else _CHUNK
-        try:
-            if self._children:
-                data, fds, _, _ = socket.recv_fds(self._connection, size, _OUTPUTS, flags)
-                self._fds += fds
-            else:
-                data = self._connection.recv(size, flags)
-        except ConnectionResetError:
-            data = b""
-        if not data:
-            self._open = False
-            return
-        self._inbox.extend(self._reader.feed(data))
-
     def _take_outputs(self) -> None:
         """Write to new pipes from now on: the old ones are left to the processes that an earlier run left behind."""
-        for fd, number in zip(self._fds, (1, 2), strict=True):
+        for fd, number in zip(self._inbox.take_descriptors(), (1, 2), strict=True):
             os.dup2(fd, number)
             os.close(fd)
-        self._fds = []
 
     def _send(self, message: Message) -> None:
         try:
             data = frame(message)
         except SlotError as error:
-            data = frame(
-                Done(failed(f"the result cannot be sent to the daemon: {error}", retry=False), self._children)
-            )
+            outcome = failed(f"the result cannot be sent to the daemon: {error}", retry=False)
+            data = frame(Done(outcome, self._children, self._inbox.is_halted))
         with self._sending:
             self._connection.sendall(data)
 

@@ -82,12 +82,13 @@ class Logged(msgspec.Struct, frozen=True, tag="log", array_like=True):
 class Done(msgspec.Struct, frozen=True, tag="done", array_like=True):
     """From a slot: the run is over. `outcome` None: it ended by the `Cancel`. `children` counts the processes it left behind.
 
-    `took`: the next run handed over ahead begins now. Only said when no output of this one is left in the pipes.
+    The slot then goes on with what it has been handed ahead, in order, now or as soon as there is some; not if it is `halted`:
+    output of the run is unread or processes are left behind, and only a `Run` on its connection makes it go on.
     """
 
     outcome: Outcome | None
     children: int = 0
-    took: bool = False
+    halted: bool = False
 
 
 class Fork(msgspec.Struct, frozen=True, tag="fork", array_like=True):

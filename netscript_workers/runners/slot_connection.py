@@ -28,6 +28,11 @@ class SlotConnection:
         """Whether it has not been closed here."""
         return self._socket.fileno() >= 0
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits here until the slot takes it."""
+        return bool(self._unsent)
+
     def read(self) -> list[Progressed | Logged | Done]:
         """Read once and return the messages that are whole; raises `BlockingIOError`, `EOFError` or `SlotError`."""
         size = _LARGE_CHUNK if self._reader.missing > _CHUNK else _CHUNK

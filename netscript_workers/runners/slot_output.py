@@ -109,8 +109,13 @@ class SlotOutputs:
         for pipe in self._pipes:
             pipe.end_line()
 
+    def end_run(self) -> None:
+        """End the run like `finish_run` when nothing of it is left in the pipes."""
+        for pipe in self._pipes:
+            pipe.end_line()
+
     def pass_on(self, observer: RunObserver) -> None:
-        """End the run like `finish_run` when nothing of it is left in the pipes, and give what comes to `observer`."""
+        """End the run like `end_run`, and give what comes from here on to `observer`."""
         for pipe in self._pipes:
             pipe.end_line()
             pipe.observer = observer

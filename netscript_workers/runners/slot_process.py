@@ -31,6 +31,7 @@ from netscript_workers.runners.slot_connection import SlotConnection
 from netscript_workers.runners.slot_output import SlotOutputs
 
 _EXIT_SECONDS: Final = 0.5
+_READS: Final = 256  # a slot that never stops reporting must not hold up the loop
 _KILLED: Final = -9
 
 
@@ -51,10 +52,11 @@ class SlotProcess:
     ) -> None:
         self._loop = loop
         self._connection = SlotConnection(loop, connection, self._on_readable)
-        self._outputs = SlotOutputs(loop, *outputs, self._on_readable)
+        self._outputs = SlotOutputs(loop, *outputs, self._take_in)
         self._ahead = ahead
         self._end = end
         self._ended: asyncio.Future[Outcome | None] | None = None
+        self._to_cancel: asyncio.Future[Outcome | None] | None = None  # a run that is about to begin
         self._ended_last: asyncio.Future[Outcome | None] | None = None
         self._observer: RunObserver | None = None
         self._why_killed: str | None = None
@@ -105,6 +107,8 @@ class SlotProcess:
         """
         if self._ahead is None or self.execution is None or self.children or not self.alive:
             return None
+        if self._connection.is_behind:  # the run before it is still on its way
+            return None
         serial = next(self._serials)
         run = Run(execution, target.max_attempts, 0, serial=serial, timeout=target.timeout)
         waiting = Waiting(execution, serial, observer, begun, self._loop.create_future(), frame(run))
@@ -122,14 +126,12 @@ class SlotProcess:
                 _send_elsewhere(waiting)
         return found
 
-    def cancel_run(self) -> asyncio.Future[Outcome | None]:
-        """Tell the run to end; returns a new future in place of the one of `begin`."""
-        self._ended = ended = self._loop.create_future()
-        if self.execution is None:
-            ended.set_result(None)
-        else:
+    def cancel_run(self, ended: "asyncio.Future[Outcome | None]") -> None:
+        """Tell the run of `ended` to end; it then ends with its outcome, or with None. Once it has begun, if it is about to."""
+        if self._ended is ended:
             self.send(Cancel(self._serial))
-        return ended
+        else:
+            self._to_cancel = ended
 
     def send(self, message: Message) -> None:
         """Send a message, now or as soon as the slot takes it."""
@@ -139,6 +141,8 @@ class SlotProcess:
         """End the process with all its descendants; `gone` tells when that is done. `why` becomes the run's error."""
         if self.alive:
             self._why_killed = self._why_killed or why
+            for waiting in self._ahead.take_back() if self._ahead is not None else ():
+                _send_elsewhere(waiting)
             self._end()
 
     def on_exited(self, exited: Exited) -> None:
@@ -147,9 +151,14 @@ class SlotProcess:
             return
         self._read_rest()
         self.alive = False
+        never_begun, left = self._ahead.abandon() if self._ahead is not None else (False, [])
         if self.execution is not None:
             self._outputs.finish_run()
+            if never_begun and self._ended is not None and not self._ended.done():
+                self._ended.set_exception(NotBegunError())
             self._finish(self._crash(exited))
+        for waiting in left:
+            _send_elsewhere(waiting)
         self.close()
 
     def _is_under_way(self, execution: Execution, serial: int, observer: RunObserver) -> None:
@@ -168,7 +177,7 @@ class SlotProcess:
         self._connection.close()
         self._outputs.close()
         if self._ahead is not None:
-            for waiting in self._ahead.abandon():
+            for waiting in self._ahead.abandon()[1]:
                 _send_elsewhere(waiting)
             self._ahead.close()
         if not self.gone.done():
@@ -187,6 +196,12 @@ class SlotProcess:
         finally:
             os.close(write_out)
             os.close(write_err)
+
+    def _take_in(self) -> None:
+        """Read all there is: what stands there was said before the output that has just come."""
+        for _ in range(_READS):
+            if not self._connection.is_open or not self._read():
+                return
 
     def _on_readable(self) -> None:
         if self._connection.is_open and self._read() is False:
@@ -230,20 +245,25 @@ class SlotProcess:
                 self._observer.lines(message.lines)
 
     def _end_run(self, done: Done) -> None:
-        if done.took and self._ahead is not None:
-            run = self._ahead.taken()
-            self._outputs.pass_on(run.observer)
+        ahead = self._ahead
+        if ahead is None or done.halted:
+            self._outputs.finish_run()
             self._finish(done.outcome)
-            self._ended = run.ended
-            self._is_under_way(run.execution, run.serial, run.observer)
-            run.begun()
-            return
-        self._outputs.finish_run()
-        self._finish(done.outcome)
-        if self._ahead is not None and len(self._ahead):
-            # The slot waits for the next run on its connection now: what came too late into its hands would stay there.
-            for waiting in self._ahead.take_back():
+            for waiting in ahead.halt() if ahead is not None else ():
                 _send_elsewhere(waiting)
+            return
+        run = ahead.advance()
+        if run is None:
+            self._outputs.end_run()
+            self._finish(done.outcome)
+            return
+        self._outputs.pass_on(run.observer)
+        self._finish(done.outcome)
+        self._ended = run.ended
+        self._is_under_way(run.execution, run.serial, run.observer)
+        run.begun()
+        if self._to_cancel is run.ended:
+            self.send(Cancel(run.serial))
 
     def _finish(self, outcome: Outcome | None) -> None:
         ended = self._ended_last = self._ended

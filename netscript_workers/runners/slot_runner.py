@@ -65,12 +65,12 @@ class SlotRunner:
     async def _outcome(self, slot: SlotProcess, ended: "asyncio.Future[Outcome | None]") -> Outcome:
         """See a run that has begun, or waits in the hands of `slot`, to its end; lets `NotBegunError` out."""
         try:
-            outcome = await ended
+            outcome = await asyncio.shield(ended)  # it is the slot's to end, whoever stops waiting for it
         except asyncio.CancelledError:
             if slot.withdraw(ended):
                 raise
-            if not ended.done() or ended.cancelled():
-                await self._end_run(slot)
+            if not ended.done():
+                await self._end_run(slot, ended)
                 raise
             if ended.exception() is not None:  # it had not begun
                 raise
@@ -101,9 +101,9 @@ class SlotRunner:
     def _slots(self) -> list[SlotProcess]:
         """Return all slots that live."""
 
-    async def _end_run(self, slot: SlotProcess) -> None:
-        """End the run under way: ask, wait a moment, kill. A second cancellation kills at once."""
-        ended = slot.cancel_run()
+    async def _end_run(self, slot: SlotProcess, ended: "asyncio.Future[Outcome | None]") -> None:
+        """End a run under way: ask, wait a moment, kill. A second cancellation kills at once."""
+        slot.cancel_run(ended)
         try:
             await asyncio.wait({ended}, timeout=STOP_GRACE_MS / 1000)
             if not ended.done():

@@ -1,30 +1,31 @@
 """The mode `web-worker`: warm slots, isolated processes that are kept between runs."""
 
-import asyncio
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Outcome
 from netscript_workers.domain.target import RunnerMode, Target
 from netscript_workers.ports.observer import RunObserver
-from netscript_workers.runners.ahead import NotBegunError, WithdrawnError
+from netscript_workers.ports.runner import Turn
+from netscript_workers.runners.ahead import IS_SUPPORTED, NotBegunError
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.slot_process import SlotProcess
 from netscript_workers.runners.slot_runner import SlotRunner
+
+if TYPE_CHECKING:
+    import asyncio
 
 MAX_CHILDREN: Final = 64  # left behind by runs; beyond that a slot is replaced, since they end with it alone
 
 
 class _UnderWay:
-    """A run that this runner was called for: its slot, what tells its end while it waits there, who waits for it to be over."""
+    """A run that this runner was called for: its slot, and what tells its end while it waits in that slot's hands."""
 
-    __slots__ = ("ended", "over", "slot")
+    __slots__ = ("ended", "slot")
 
     def __init__(self) -> None:
         self.slot: SlotProcess | None = None
         self.ended: asyncio.Future[Outcome | None] | None = None
-        self.over: asyncio.Future[None] | None = None
 
 
 class WarmSlotRunner(SlotRunner):
@@ -55,39 +56,40 @@ class WarmSlotRunner(SlotRunner):
         finally:
             self._is_over(observer, run)
 
+    @property
+    def chains(self) -> bool:
+        """Whether slots are handed runs ahead; not where a slot must be looked at between two runs."""
+        return IS_SUPPORTED and self._chains
+
     async def run_after(
-        self,
-        leader: RunObserver,
-        execution: Execution,
-        target: Target,
-        observer: RunObserver,
-        begun: Callable[[], int],
+        self, leader: RunObserver, execution: Execution, target: Target, observer: RunObserver, turn: Turn
     ) -> Outcome:
-        """Run one attempt in the slot of `leader`; see the port. What that slot cannot be handed waits here instead."""
+        """Run one attempt in the slot of `leader`; see the port."""
         run = self._under_way[observer] = _UnderWay()
         try:
-            while (before := self._under_way.get(leader)) is not None:
-                ended = self._handed_over(before, execution, target, observer, begun)
-                if ended is None or before.slot is None:
-                    await _over(before)
-                    continue
-                run.slot, run.ended = before.slot, ended
+            slot = self._slot_to_hand_over(leader)
+            ended = slot.follow(execution, target, observer, turn.begin) if slot is not None else None
+            if slot is not None and ended is not None:
+                run.slot, run.ended = slot, ended
                 try:
-                    return await self._outcome(before.slot, ended)
+                    return await self._outcome(slot, ended)
                 except NotBegunError:
                     run.slot = run.ended = None
-                except WithdrawnError:
-                    raise asyncio.CancelledError from None
-            return await self._run_now(run, execution, target, begun(), observer)
+            await turn.wait()
+            return await self._run_now(run, execution, target, turn.begin(), observer)
         finally:
             self._is_over(observer, run)
 
     def withdraw(self, observer: RunObserver) -> bool:
         """Take back a run that has not begun; see the port."""
         run = self._under_way.get(observer)
-        if run is None or run.slot is None or run.ended is None or not run.slot.withdraw(run.ended):
+        if run is None:
             return False
-        run.ended.set_exception(WithdrawnError())
+        if run.slot is None:
+            return True  # it waits for its turn, or for a slot
+        if run.ended is None or run.ended.done() or not run.slot.withdraw(run.ended):
+            return False
+        run.ended.set_exception(NotBegunError())
         return True
 
     async def _run_now(
@@ -96,26 +98,18 @@ class WarmSlotRunner(SlotRunner):
         run.slot = slot = await self._slot()
         return await self._outcome(slot, slot.begin(execution, target.max_attempts, deadline, observer))
 
-    def _handed_over(
-        self,
-        before: _UnderWay,
-        execution: Execution,
-        target: Target,
-        observer: RunObserver,
-        begun: Callable[[], int],
-    ) -> "asyncio.Future[Outcome | None] | None":
-        slot = before.slot
-        if slot is None or not self._chains:
+    def _slot_to_hand_over(self, leader: RunObserver) -> SlotProcess | None:
+        before = self._under_way.get(leader)
+        slot = before.slot if before is not None else None
+        if slot is None or not self.chains:
             return None
         if self._max_jobs is not None and slot.runs + slot.waiting >= self._max_jobs:
             return None
-        return slot.follow(execution, target, observer, begun)
+        return slot
 
     def _is_over(self, observer: RunObserver, run: _UnderWay) -> None:
         if self._under_way.get(observer) is run:
             del self._under_way[observer]
-        if run.over is not None:
-            run.over.set_result(None)
 
     def _take(self) -> SlotProcess | None:
         while self._idle:
@@ -141,9 +135,3 @@ class WarmSlotRunner(SlotRunner):
     def _slots(self) -> list[SlotProcess]:
         self._idle = [slot for slot in self._idle if slot.alive]
         return [*self._busy, *self._idle]
-
-
-async def _over(run: _UnderWay) -> None:
-    if run.over is None:
-        run.over = asyncio.get_running_loop().create_future()
-    await asyncio.wait({run.over})

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from netscript_workers.errors import EngineFormatError, EngineUnavailableError
+from netscript_workers.errors import EngineError, EngineFormatError
 from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.runner import SlotReport
 from netscript_workers.ports.service import Service
@@ -19,6 +19,8 @@ EXIT_OK: Final = 0
 EXIT_FAULT: Final = 70
 _PART_GRACE_MS: Final = 5_000
 _CLOSE_BOUND_S: Final = 10.0
+_LEAST_TRY_MS: Final = 5_000  # one try to reach the engine has so long, however short connect_timeout is
+_FIRST_DELAY_S: Final = 0.1
 
 log = logging.getLogger("netscript_workers.daemon")
 
@@ -42,11 +44,13 @@ class Line(Service, Protocol):
 class DaemonParts(msgspec.Struct, frozen=True, kw_only=True):
     """What a daemon is made of.
 
-    `services` start in this order, before `line`, and stop in reverse after it. `slots` tells what runs where,
-    `fault` returns when a part broke, `drained` (None without `--drain`) returns when the queue is empty. Times are ms.
+    `reach` opens `engine` within a bound (ms). `services` start in this order, before `line`, and stop in reverse after
+    it. `slots` tells what runs where, `fault` returns when a part broke, `drained` (None without `--drain`) returns when the
+    queue is empty. Times are ms.
     """
 
     engine: Engine
+    reach: Callable[[int], Coroutine[Any, Any, None]]
     line: Line
     services: Sequence[Service]
     slots: Callable[[], list[SlotReport]]
@@ -75,6 +79,7 @@ class Daemon:
         self._signals.install()
         try:
             if not await self._reach_engine():
+                await self._close_engine()
                 return EXIT_OK
             try:
                 return await self._work()
@@ -136,28 +141,59 @@ class Daemon:
 
     async def _reach_engine(self) -> bool:
         """Open the engine, trying again within `connect_timeout`; False when told to stop meanwhile."""
-        deadline = time.monotonic() + self._parts.connect_timeout / 1000
-        delay = 0.1
+        began = time.monotonic()
+        deadline = began + self._parts.connect_timeout / 1000
+        delay = _FIRST_DELAY_S
         while True:
+            left_ms = round((deadline - time.monotonic()) * 1000)
             try:
-                await self._parts.engine.open()
+                if not await self._reached_unless_told(max(left_ms, _LEAST_TRY_MS)):
+                    return False
             except EngineFormatError:
                 raise
-            except EngineUnavailableError as error:
-                if time.monotonic() + delay >= deadline:
+            except EngineError as error:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    log.error("gave up reaching the queue after %.1f s", time.monotonic() - began)  # noqa: TRY400 - it is raised
                     raise
-                log.warning("cannot reach the queue yet: %s; trying again", error)
-                if await self._told_to_stop_within(delay * random.uniform(0.5, 1.0)):
+                log.warning("cannot reach the queue yet: %s Trying again for up to %.0f s.", error, left)
+                if await self._told_to_stop_within(min(left, delay * random.uniform(0.5, 1.0))):
                     return False
                 delay = min(delay * 2, 5.0)
             else:
+                if delay > _FIRST_DELAY_S:
+                    log.info("reached the queue after %.1f s", time.monotonic() - began)
                 return True
+
+    async def _reached_unless_told(self, within_ms: int) -> bool:
+        """Try once; False when told to stop meanwhile. Raises what the engine raises."""
+        loop = asyncio.get_running_loop()
+        reaching = loop.create_task(self._parts.reach(within_ms), name="reach the queue")
+        stop = loop.create_task(self._told_to_stop(), name="signal watch")
+        try:
+            await asyncio.wait({reaching, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if reaching.done():
+                reaching.result()
+                if stop.done():  # it came at the same moment: it is for the running daemon
+                    self._signals.words.put_nowait(Word.STOP)
+                return True
+            log.info("told to stop while reaching the queue")
+            return False
+        finally:
+            for task in (reaching, stop):
+                task.cancel()
+            await asyncio.wait({reaching, stop}, timeout=_CLOSE_BOUND_S)
+
+    async def _told_to_stop(self) -> None:
+        while await self._signals.words.get() is not Word.STOP:
+            continue
 
     async def _told_to_stop_within(self, seconds: float) -> bool:
         try:
-            return await asyncio.wait_for(self._signals.words.get(), seconds) is Word.STOP
+            await asyncio.wait_for(self._told_to_stop(), seconds)
         except TimeoutError:
             return False
+        return True
 
     # ------------------------------------------------------------------ while it works
 

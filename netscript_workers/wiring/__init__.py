@@ -7,33 +7,42 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from netscript_workers.wiring.daemon import build_daemon
-    from netscript_workers.wiring.engine import engine_for, open_engine
+    from netscript_workers.wiring.engine import ArchiveUse, engine_for, open_engine, tables_of
     from netscript_workers.wiring.once import run_once
     from netscript_workers.wiring.project import Project, load_project, scan_catalog
+    from netscript_workers.wiring.reaching import probe, reach
     from netscript_workers.wiring.worker import assemble_worker, runners_for
 
 __all__ = [
+    "ArchiveUse",
     "Project",
     "assemble_worker",
     "build_daemon",
     "engine_for",
     "load_project",
     "open_engine",
+    "probe",
+    "reach",
     "run_once",
     "runners_for",
     "scan_catalog",
+    "tables_of",
 ]
 
 _HOMES: Final = {
     "Project": "project",
     "assemble_worker": "worker",
     "build_daemon": "daemon",
+    "ArchiveUse": "engine",
     "engine_for": "engine",
     "load_project": "project",
     "open_engine": "engine",
+    "probe": "reaching",
+    "reach": "reaching",
     "run_once": "once",
     "runners_for": "worker",
     "scan_catalog": "project",
+    "tables_of": "engine",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from netscript_workers import config
 from netscript_workers.catalog import LiveCatalog
+from netscript_workers.domain.message import Terms
 from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.problem import Problem, Severity
 from netscript_workers.domain.target import Target
@@ -19,6 +20,7 @@ from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.engine import engine_for
 from netscript_workers.wiring.project import Project, sources_of, told
+from netscript_workers.wiring.reaching import reach
 from netscript_workers.wiring.runtime_watch import RuntimeWatch
 from netscript_workers.wiring.worker import assemble_worker, describe_worker, runners_for, worker_name
 from netscript_workers.worker.drain import drained
@@ -36,8 +38,9 @@ log = logging.getLogger("netscript_workers.daemon")
 class ConfiguredDaemon:
     """A daemon with its log set up and its project told of; `run` may be awaited once."""
 
-    def __init__(self, project: Project, *, role: str, drain: bool) -> None:
+    def __init__(self, project: Project, *, role: str, drain: bool, migrate: bool) -> None:
         """Take what `build_daemon` has checked."""
+        self._migrate = migrate
         self._project = project
         self._role = role
         self._drain = drain
@@ -53,6 +56,7 @@ class ConfiguredDaemon:
                 )
                 return EXIT_OK
             self._say_problems()
+            self._say_where_records_are()
             sys.setswitchinterval(SWITCH_INTERVAL_S)
             return await self._assembled().run()
         finally:
@@ -63,10 +67,22 @@ class ConfiguredDaemon:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
             log.log(level, "%s", told(problem))
 
+    def _say_where_records_are(self) -> None:
+        settings = self._project.settings
+        if config.resolve_provider(settings).provider is not config.Provider.AMQP:
+            return
+        if config.resolve_records(settings).provider is config.Provider.DENO_KV:
+            log.warning(
+                "the records of the amqp queue are in %s: all its workers and clients must be on this host. "
+                "Set connections.redis_url or database_url to share them.",
+                settings.connections.deno_kv_path,
+            )
+
     def _assembled(self) -> Daemon:
         project, settings = self._project, self._project.settings
         pool = pool_of(project)
-        engine = engine_for(settings)
+        terms = Terms(find=project.targets.get, max_payload_bytes=settings.max_payload_bytes)
+        engine = engine_for(settings, terms, migrate=self._migrate)
         name = worker_name(project.options.environ)
         live = LiveCatalog(project.catalog)
         assembly = assemble_worker(
@@ -93,6 +109,7 @@ class ConfiguredDaemon:
         return Daemon(
             DaemonParts(
                 engine=engine,
+                reach=partial(reach, engine, settings),
                 line=assembly.worker,
                 services=(*assembly.services, watch, presence, Sweeper(engine)),
                 slots=assembly.slots,
@@ -107,8 +124,10 @@ class ConfiguredDaemon:
         )
 
 
-def build_daemon(project: Project, *, role: str, drain: bool = False) -> ConfiguredDaemon:
-    """Return the daemon of `project`; `role` is what `status` shows.
+def build_daemon(
+    project: Project, *, role: str, drain: bool = False, migrate: bool = True
+) -> ConfiguredDaemon:
+    """Return the daemon of `project`; `role` is what `status` shows, `migrate` false leaves a database's tables as they are.
 
     Raises `ConfigError` (78) when the configuration needs what this version cannot do: nothing is accepted and ignored.
     """
@@ -117,7 +136,7 @@ def build_daemon(project: Project, *, role: str, drain: bool = False) -> Configu
         if missing:
             lines = "\n".join(f"  {told(problem)}" for problem in missing)
             raise ConfigError(f"this version cannot do what the configuration asks for:\n{lines}")
-    return ConfiguredDaemon(project, role=role, drain=drain)
+    return ConfiguredDaemon(project, role=role, drain=drain, migrate=migrate)
 
 
 def _cannot_do(settings: config.Settings, targets: Mapping[str, Target]) -> list[Problem]:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -13,28 +12,19 @@ from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Kind, Outcome
 from netscript_workers.domain.retry import RetryPolicy, policy_of
-from netscript_workers.domain.settlement import Action, Retain, Settlement, decide
+from netscript_workers.domain.settlement import Action, Settlement, decide, retain_of
 from netscript_workers.domain.target import Mode, Target
 from netscript_workers.errors import SlotError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.history import JournalEntry
 from netscript_workers.ports.runner import ChainingRunner, Runner
 from netscript_workers.worker.reports import RunReports
+from netscript_workers.worker.stop import Stop, outcome_of_stop
 
 STOP_BOUND_MS: Final = 10_000
-_DAY_MS: Final = 86_400_000
 _NO_RETRY: Final = RetryPolicy(max_attempts=1)
 
 log = logging.getLogger("netscript_workers.worker")
-
-
-class Stop(StrEnum):
-    """Why a run is ended before its own end."""
-
-    TIMEOUT = "timeout"
-    CANCEL = "cancel"
-    SHUTDOWN = "shutdown"
-    LOST = "lost lease"
 
 
 class Workshop(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +60,7 @@ class Attempt(RunReports):
         "_finished",
         "_loop",
         "_task",
+        "_turn",
         "started",
         "started_at",
         "stop_reason",
@@ -91,6 +82,7 @@ class Attempt(RunReports):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._bound: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Event | None = None
 
     # ------------------------------------------------------------------ the way of an attempt
 
@@ -98,29 +90,44 @@ class Attempt(RunReports):
         """Begin the run in a task of its own, at once or once `after` has ended; its end is told to `workshop.ended`."""
         self._loop = loop
         if after is None:
-            self._begin()
+            self.begin()
+        else:
+            self._turn = asyncio.Event()
         self._task = loop.create_task(self._run(after))
 
     @property
     def chain(self) -> Mode | None:
-        """The mode whose runner can be handed this run ahead; None when it must wait for a slot here."""
+        """The mode whose runner can be handed this run ahead; None when it must wait for a slot here, or runs nowhere."""
         target = self.target
-        chains = target is not None and target.enabled and target.mode in self.workshop.chaining
-        return target.mode if target is not None and chains else None
+        if target is None or target.mode not in self.workshop.chaining or self._refusal() is not None:
+            return None
+        return target.mode
 
     @property
     def is_under_way(self) -> bool:
         """Whether it was started, be it that it still waits in a slot's hands, and has not ended."""
         return self._task is not None and not self._finished
 
-    def _begin(self) -> int:
+    def begin(self) -> int:
         """Note that the run begins now, and return its deadline (ms since 1970)."""
         self.started_at = self.workshop.clock.now_ms()
         self.started = time.perf_counter()
         timeout = self.target.timeout if self.target is not None else 0
+        if self._deadline is not None:
+            self._deadline.cancel()  # its first slot ended before it had taken it up
         if timeout and self._loop is not None:
             self._deadline = self._loop.call_later(timeout / 1000, self.stop, Stop.TIMEOUT)
         return self.started_at + timeout
+
+    def promote(self) -> None:
+        """Note that the place of the run before is free for this one."""
+        if self._turn is not None:
+            self._turn.set()
+
+    async def wait(self) -> None:
+        """Wait until it is promoted."""
+        if self._turn is not None:
+            await self._turn.wait()
 
     async def _run(self, after: "Attempt | None") -> None:
         self._begun = True
@@ -154,7 +161,7 @@ class Attempt(RunReports):
         try:
             if after is not None:
                 runner = self.workshop.chaining[target.mode]
-                return await runner.run_after(after, self.execution, target, self, self._begin)
+                return await runner.run_after(after, self.execution, target, self, self)
             assert self.started_at is not None  # noqa: S101 - `start` has set it
             deadline = self.started_at + target.timeout
             return await self.workshop.runners[target.mode].run(self.execution, target, deadline, self)
@@ -170,14 +177,8 @@ class Attempt(RunReports):
             return outcomes.crashed(f"a fault inside the worker: {type(error).__name__}: {error}", None)
 
     def _outcome_of_stop(self) -> Outcome:
-        reason, target = self.stop_reason, self.target
-        if reason is Stop.TIMEOUT and target is not None:
-            return outcomes.timed_out(
-                f"still running after its timeout of {target.timeout} ms; it was stopped"
-            )
-        if reason is Stop.CANCEL:
-            return outcomes.cancelled("cancelled while it ran")
-        return outcomes.interrupted("interrupted by a shutdown of its worker and given back to the queue")
+        timeout = self.target.timeout if self.target is not None else 0
+        return outcome_of_stop(self.stop_reason, timeout, has_begun=self.started_at is not None)
 
     def _finish(self, outcome: Outcome) -> None:
         if self._finished:  # abandoned before: its settlement has been written
@@ -189,9 +190,10 @@ class Attempt(RunReports):
             self._deadline.cancel()
         if self.stop_reason is Stop.LOST:
             log.error(
-                "execution %s of %s lost its lease while it ran here; it was stopped and nothing of it is recorded",
+                "execution %s of %s lost its lease %s it ran here; it was stopped and nothing of it is recorded",
                 self.execution.id,
                 self.execution.target,
+                "before" if self.started_at is None else "while",
             )
             self.workshop.ended(self, None)
             return
@@ -245,11 +247,14 @@ class Attempt(RunReports):
         self._bound = loop.call_later(STOP_BOUND_MS / 1000, self._abandon)
 
     def take_back(self) -> bool:
-        """Take a run that waits in a slot's hands back, to be started anew as another attempt; False when it has begun."""
-        mode = self.chain
-        if mode is None or self._finished or not self.workshop.chaining[mode].withdraw(self):
+        """Take a run back that has not begun, to be started anew as another attempt; False when it has begun or was stopped."""
+        mode, task = self.chain, self._task
+        if mode is None or task is None or self._finished or self.stop_reason is not None:
+            return False
+        if self._begun and not self.workshop.chaining[mode].withdraw(self):
             return False
         self._finished = True
+        task.cancel()
         return True
 
     def give_back(self) -> None:
@@ -276,21 +281,6 @@ class Attempt(RunReports):
         self._finish(self._outcome_of_stop())
 
 
-def retain_of(target: Target | None) -> Retain:
-    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4.
-
-    With `persist` false only for a moment, so that who waits for its end still sees it.
-    """
-    if target is None:
-        return _DEFAULT_RETAIN
-    if not target.persist:
-        return _NOT_PERSISTED
-    retention = target.retention
-    return Retain(retention.kv_days * _DAY_MS, retention.db_days * _DAY_MS)
-
-
-_NOT_PERSISTED: Final = Retain(60_000, 0)
-_DEFAULT_RETAIN: Final = Retain(7 * _DAY_MS, 90 * _DAY_MS)
 _LEVELS: Final = {
     Action.COMPLETE: logging.DEBUG,
     Action.CANCEL: logging.INFO,

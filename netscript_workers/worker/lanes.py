@@ -23,7 +23,7 @@ from netscript_workers.ports.queue import LaneDemand
 from netscript_workers.worker.attempt import Attempt
 
 LOOK_AHEAD_MS: Final = 25.0
-MAX_LOOK_AHEAD: Final = 256
+MAX_LOOK_AHEAD: Final = 512
 MAX_CHAIN: Final = 8
 _SMOOTHING: Final = 0.2
 _LONG_MS: Final = 1_000.0
@@ -236,25 +236,30 @@ class Lanes:
         lane.held.appendleft(attempt)
         self._count(lane, held=1)
 
-    def release(self, attempt: Attempt, took_ms: float, *, wake: bool) -> None:
-        """Free the place of a run that took `took_ms`, for its follower if it has one.
+    def leave(self, attempt: Attempt, took_ms: float | None, *, wake: bool) -> Attempt | None:
+        """Take an attempt out that has ended after `took_ms`, or without having begun (None), wherever it stands.
 
-        `wake` when its end may have freed work of its own topic.
+        Returns the follower that takes over its place, if any. `wake` when its end may have freed work of its own topic.
         """
         lane = self._by_topic[attempt.execution.topic]
-        mean = lane.mean_ms
-        lane.mean_ms = took_ms if mean is None else mean + _SMOOTHING * (took_ms - mean)
+        if wake:
+            lane.dry = False
+        if took_ms is not None:
+            mean = lane.mean_ms
+            lane.mean_ms = took_ms if mean is None else mean + _SMOOTHING * (took_ms - mean)
         chain = lane.chains.pop(attempt, None)
         if chain is None:
-            self.unchain(attempt)
+            if not self.drop(attempt):
+                self.unchain(attempt)
         elif chain:
-            lane.chains[chain.popleft()] = chain
+            heir = chain.popleft()
+            lane.chains[heir] = chain
             self._count(lane, following=-1)
+            return heir
         else:
             lane.busy -= 1
             self._busy -= 1
-        if wake:
-            lane.dry = False
+        return None
 
     def take_unstarted(self) -> list[Attempt]:
         """Give up everything held, and look ahead no more until runs prove short again."""

@@ -10,14 +10,15 @@ import msgspec
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.retry import RetryPolicy, policy_of
-from netscript_workers.domain.settlement import decide
+from netscript_workers.domain.settlement import decide, retain_of
 from netscript_workers.domain.target import Target
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import Claim, Queue
-from netscript_workers.worker.attempt import Attempt, Stop, retain_of
+from netscript_workers.worker.attempt import Attempt
 from netscript_workers.worker.faults import Faults, end
 from netscript_workers.worker.outage import Outages
 from netscript_workers.worker.settler import Settler
+from netscript_workers.worker.stop import Stop
 
 TAKE_OVER_BATCH: Final = 200
 _CANCEL_POLL_MS: Final = 250

@@ -1,6 +1,7 @@
 """Outlasting an engine that fails for a while: back off with jitter, say so once, say when it is over."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -23,11 +24,19 @@ class Outages:
     def __init__(self) -> None:
         """Begin in good health."""
         self._failing: dict[str, str] = {}
+        self._since = 0.0
+        self._reached = asyncio.Event()
+        self.changed = asyncio.Event()
+        """Set whenever something begins to fail or works again; whoever waits for it clears it."""
 
     @property
     def degraded(self) -> str | None:
         """Return why the worker is degraded, or None."""
-        return next(iter(self._failing.values()), None)
+        return self.degraded_besides("")
+
+    def degraded_besides(self, what: str) -> str | None:
+        """Return the same without what `what` fails at: once that is told of, it works again."""
+        return next((reason for failing, reason in self._failing.items() if failing != what), None)
 
     async def outlast(
         self, what: str, call: Callable[[], Awaitable[T]], *, give_up: Callable[[], bool] | None = None
@@ -38,24 +47,50 @@ class Outages:
         """
         delay = FIRST_DELAY_S
         began = said = 0.0
-        while True:
-            try:
-                answer = await call()
-            except EngineError as error:
-                if give_up is not None and give_up():
-                    self._failing.pop(what, None)
-                    raise
-                now = time.monotonic()
-                self._failing[what] = f"{what}: {error}"
-                if not began:
-                    began = now
-                if not said or now - said >= SAY_AGAIN_S:
-                    said = now
-                    log.warning("degraded: cannot %s: %s; trying again", what, error)
-                await asyncio.sleep(delay * random.uniform(0.5, 1.0))
-                delay = min(delay * 2, MAX_DELAY_S)
-                continue
-            if began:
-                self._failing.pop(what, None)
-                log.warning("recovered: could not %s for %.1f s", what, time.monotonic() - began)
-            return answer
+        try:
+            while True:
+                try:
+                    answer = await call()
+                except EngineError as error:
+                    if give_up is not None and give_up():
+                        raise
+                    now = time.monotonic()
+                    began = began or self._begin(now)
+                    self._failing[what] = f"{what}: {error}"
+                    if not said or now - said >= SAY_AGAIN_S:
+                        said = now
+                        log.warning("degraded: cannot %s: %s; trying again", what, error)
+                    await self._pause(delay * random.uniform(0.5, 1.0))
+                    delay = min(delay * 2, MAX_DELAY_S)
+                    continue
+                if began:
+                    log.warning("recovered: could not %s for %.1f s", what, time.monotonic() - began)
+                    self._recovered(what)
+                return answer
+        finally:
+            if began:  # also when the caller went away in the midst of it
+                self._over(what)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or until another part got through: then the engine is likely back for all."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._reached.wait()
+                await asyncio.sleep(random.uniform(0, FIRST_DELAY_S))
+
+    def _begin(self, now: float) -> float:
+        if not self._failing:
+            self._since = now
+        self.changed.set()
+        return now
+
+    def _recovered(self, what: str) -> None:
+        self._reached.set()
+        self._reached = asyncio.Event()
+        self._over(what)
+        if not self._failing:
+            log.warning("all is well again: degraded for %.1f s", time.monotonic() - self._since)
+
+    def _over(self, what: str) -> None:
+        if self._failing.pop(what, None) is not None:
+            self.changed.set()

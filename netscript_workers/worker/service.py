@@ -15,7 +15,7 @@ from netscript_workers.errors import EngineError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import ClaimRequest, Queue
 from netscript_workers.ports.runner import ChainingRunner, Runner
-from netscript_workers.worker.attempt import Attempt, Stop, Workshop
+from netscript_workers.worker.attempt import Attempt, Workshop
 from netscript_workers.worker.faults import Faults, end
 from netscript_workers.worker.journal import Journal
 from netscript_workers.worker.lanes import Demand, Lanes
@@ -23,6 +23,7 @@ from netscript_workers.worker.leases import Leases, LeaseTerms
 from netscript_workers.worker.outage import Outages
 from netscript_workers.worker.settler import Settler
 from netscript_workers.worker.starter import Starter
+from netscript_workers.worker.stop import Stop
 
 WAIT_MS: Final = 30_000
 INTERRUPT_BOUND_MS: Final = 15_000
@@ -57,7 +58,9 @@ class WorkerService:
     def __init__(self, parts: WorkerParts) -> None:
         """Assemble the line; nothing is claimed before `start`."""
         self._parts = parts
-        chaining = {mode: one for mode, one in parts.runners.items() if isinstance(one, ChainingRunner)}
+        chaining = {
+            mode: one for mode, one in parts.runners.items() if isinstance(one, ChainingRunner) and one.chains
+        }
         self.lanes = Lanes(parts.pool)
         self._limits = _limits_of(parts.targets)
         self._workshop = Workshop(
@@ -72,6 +75,7 @@ class WorkerService:
             fault=parts.faults.report,
         )
         parts.settler.more_soon = self._has_backlog
+        parts.settler.written = self._room_again
         parts.leases.cancel_unstarted = self._cancel_unstarted
         parts.leases.lose_unstarted = self._lose_unstarted
         self._room = asyncio.Event()
@@ -158,6 +162,11 @@ class WorkerService:
         while not self._stopping:
             await self._open.wait()
             self._room.clear()
+            if (
+                self._parts.settler.is_behind
+            ):  # the store takes no ends of runs: then it must not be asked for more
+                await self._room.wait()
+                continue
             demand = self.lanes.demand()
             if demand is None:
                 await self._wait()
@@ -229,14 +238,14 @@ class WorkerService:
         execution = attempt.execution
         if self.retrying is not None and settlement is not None and settlement.action is Action.RETRY:
             self.retrying.add(execution.id)
-        if attempt.started_at is not None:
-            self._starter.release(attempt, wake=execution.target in self._limits)
-            if not self._room.is_set():
-                self._room.set()
-        elif not self.lanes.drop(attempt):
-            self.lanes.unchain(attempt)
+        self._starter.ended(attempt, wake=execution.target in self._limits)
+        self._room_again()
         if not self.lanes.busy and not self.lanes.held:
             self._quiet.set()
+
+    def _room_again(self) -> None:
+        if not self._room.is_set():
+            self._room.set()
 
     def _has_backlog(self) -> bool:
         return self.lanes.held > 0

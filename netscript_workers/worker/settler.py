@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BATCH: Final = 512
 GATHER_MS: Final = 5.0
+MAX_UNSETTLED: Final = 4 * MAX_BATCH
 
 log = logging.getLogger("netscript_workers.worker")
 
@@ -45,6 +46,7 @@ class Settler:
         self._idle.set()
         self._giving_up = False
         self._begun = 0.0
+        self.written: Callable[[], None] = _nothing  # set by the worker: told after each batch
         self.more_soon: Callable[[], bool] = (
             bool  # set by the worker: whether short runs wait for a slot right now
         )
@@ -54,6 +56,11 @@ class Settler:
     def unsettled(self) -> int:
         """How many settlements the engine does not have yet."""
         return len(self._pending) + len(self._writing)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits to be written that nothing more should be claimed before some of it is."""
+        return self.unsettled > MAX_UNSETTLED
 
     def claims(self) -> list[Claim]:
         """Return the claims that live on until their settlement is written."""
@@ -101,6 +108,7 @@ class Settler:
                 await record(self._history, entries, self._outages)
             applied = await self._settle(batch)
             self._writing = []
+            self.written()
             for settlement, ok in zip(batch, applied, strict=True):
                 if not ok:
                     log.warning(
@@ -141,3 +149,7 @@ class Settler:
                 log.exception("execution %s cannot be settled; please report this", batch[0].execution_id)
                 return [True]
             return [ok for one in batch for ok in await self._settle_or_split([one])]
+
+
+def _nothing() -> None:
+    """Stand in for a worker that is not there."""

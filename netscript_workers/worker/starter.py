@@ -29,18 +29,22 @@ class Starter:
             self._last_release = time.perf_counter()
             self._look_in(STUCK_MS)
 
-    def release(self, attempt: Attempt, *, wake: bool) -> None:
-        """Free the slot of an ended attempt and start what it is free for."""
+    def ended(self, attempt: Attempt, *, wake: bool) -> None:
+        """Take an ended attempt out, and start what its place is free for."""
         lanes, now = self._lanes, time.perf_counter()
-        self._last_release = now
-        lanes.release(attempt, (now - attempt.started) * 1000, wake=wake)
+        took_ms = None if attempt.started_at is None else (now - attempt.started) * 1000
+        if took_ms is not None:
+            self._last_release = now
+        heir = lanes.leave(attempt, took_ms, wake=wake)
+        if heir is not None:
+            heir.promote()
         if lanes.following and (spare := lanes.spare()) is not None:
             self._take_back(spare)
         if lanes.held:
             self.start_ready()
 
     def give_back_unstarted(self) -> None:
-        """Return everything that has not begun to the queue."""
+        """Return what has not begun to the queue; what a slot takes up at this very moment runs."""
         for attempt in self._lanes.overdue(time.perf_counter(), 0):
             self._take_back(attempt)
         for attempt in self._lanes.take_unstarted():

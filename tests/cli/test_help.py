@@ -21,7 +21,18 @@ VARIABLES = {
 COMMANDS = {
     *("combined", "worker", "validate", "trigger", "executions", "show", "logs", "cancel", "retry"),
     *("dead list", "dead requeue", "dead purge", "pause", "resume", "status", "jobs", "tasks"),
-    *("init", "add job", "add task", "exec", "schema", "doctor", "bench"),
+    *(
+        "init",
+        "add job",
+        "add task",
+        "exec",
+        "schema",
+        "doctor",
+        "conformance",
+        "bench",
+        "db status",
+        "db upgrade",
+    ),
 }
 
 

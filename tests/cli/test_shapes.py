@@ -93,7 +93,7 @@ def test_the_status_has_exactly_the_documented_keys():
         {"topic": "mail", "pending": 1, "queued": 2, "running": 3, "paused": True, "oldestAgeMs": None}
     ]
     assert set(shape["workers"][0]) == {
-        *("id", "host", "pid", "role", "topics", "slots", "startedAt", "lastSeenAt"),
+        *("id", "host", "pid", "role", "topics", "slots", "startedAt", "lastSeenAt", "degraded"),
     }
     assert shape["workers"][0]["slots"] == {"total": 2, "busy": 1}
     json.dumps(shape)

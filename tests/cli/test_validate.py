@@ -197,9 +197,9 @@ def test_a_plan_over_max_memory_is_an_error(validate):
     assert validate("", "--max-memory", "lots")[0] == 2
 
 
-def test_connect_opens_the_queues_file(validate, tmp_path):
+def test_connect_looks_at_the_queues_file_and_makes_none(validate, tmp_path):
     assert validate("", "--connect")[0] == 0
-    assert (tmp_path / "workers" / "queue.sqlite3").exists()
+    assert not (tmp_path / "workers" / "queue.sqlite3").exists()
 
 
 def test_connect_reports_a_file_that_is_no_queue(validate, tmp_path):

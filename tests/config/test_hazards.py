@@ -66,7 +66,7 @@ def test_a_plain_function_in_process_cannot_be_stopped(load):
 def test_a_timeout_beyond_the_consumer_timeout_matters_to_rabbitmq_only(load):
     long = job(timeout=31 * MINUTE, max_retries=0)
     assert codes(load, long) == []
-    assert codes(load, long, environ={"AMQP_URL": "amqp://h"}) == ["W009"]
+    assert codes(load, long, environ={"AMQP_URL": "amqp://h"}) == ["W015", "W009"]
 
 
 def test_settings_without_effect_are_told(load):
@@ -96,9 +96,6 @@ def test_a_warning_stands_where_its_key_stands(load):
 @pytest.mark.parametrize(
     ("text", "environ", "targets", "code"),
     [
-        ('queue_provider = "redis"', {}, [], "W101"),
-        ("", {"AMQP_URL": "amqp://h"}, [], "W101"),
-        ("", {"DATABASE_URL": "postgres://h/x"}, [], "W102"),
         ("", {}, [task(type=TaskType.SHELL, permissions=Permissions())], "W104"),
         ("", {}, [task(limits=Limits(memory=1))], "W105"),
         ("", {}, [task(schedule="@daily")], "W106"),
@@ -121,9 +118,16 @@ def test_what_this_version_cannot_do_has_its_code(load, text, environ, targets, 
 def test_what_belongs_to_other_commands_does_not_stop_a_daemon():
     assert "W110" not in REFUSED_BY_DAEMON
     assert "W111" not in REFUSED_BY_DAEMON
-    assert {"W101", "W109"} <= REFUSED_BY_DAEMON
+    assert {"W103", "W109"} <= REFUSED_BY_DAEMON
 
 
 def test_disabled_targets_and_quiet_exporters_need_nothing(load):
     settings = load("", environ={"OTEL_TRACES_EXPORTER": "none", "OTEL_SERVICE_NAME": "x"}).settings
     assert config.unavailable(settings, {"a": job(schedule="@daily", enabled=False)}) == []
+
+
+def test_a_provider_whose_server_nothing_names_is_an_error(load):
+    (problem,) = load('queue_provider = "redis"').problems
+    assert (problem.code, problem.path, problem.line) == ("E030", "queue_provider", 1)
+    assert "REDIS_URL" in problem.hint
+    assert load('queue_provider = "redis"', environ={"REDIS_URL": "redis://h"}).problems == []

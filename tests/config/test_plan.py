@@ -1,5 +1,7 @@
 """The plan: slots, memory, connections, and how long a target can go on."""
 
+import pytest
+
 from netscript_workers import config
 from netscript_workers.config import costs
 from netscript_workers.domain.target import Backoff, Concept, RunnerMode, Source, Target
@@ -44,6 +46,39 @@ def test_the_worst_case_adds_every_timeout_and_every_delay(load):
 
 def test_the_connections_are_those_to_the_queues_file(load, tmp_path):
     assert plan_of(load("")).connections == {str(tmp_path / "workers" / "queue.sqlite3"): 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "archive", "why"),
+    [
+        ("", "own", "in the queue's own file"),
+        ('queue_provider = "memory"', "own", "memory"),
+        ('[connections]\ndatabase_url = "postgresql://u:hidden@h/x"', "postgres", "database_url is set"),
+        ('[connections]\nredis_url = "redis://h"', "sqlite", "queue.sqlite3 of this host"),
+        (
+            '[connections]\nredis_url = "redis://h"\ndatabase_url = "postgresql://u:hidden@h/x"',
+            "postgres",
+            "database_url is set",
+        ),
+        (
+            'queue_provider = "postgres"\n[connections]\ndatabase_url = "postgresql://u:hidden@h/x"',
+            "own",
+            "the queue's own database",
+        ),
+        ('[connections]\namqp_url = "amqp://h"', "own", "queue.sqlite3"),
+        ('[connections]\namqp_url = "amqp://h"\nredis_url = "redis://h"', "sqlite", "queue.sqlite3"),
+        (
+            '[connections]\namqp_url = "amqp://h"\ndatabase_url = "postgresql://u:hidden@h/x"',
+            "own",
+            "beside the live records, in PostgreSQL",
+        ),
+    ],
+)
+def test_the_plan_says_where_the_archive_is(load, text, archive, why):
+    plan = plan_of(load(text))
+    assert plan.archive == archive
+    assert why in plan.archive_why
+    assert "hidden" not in plan.archive_why
 
 
 def test_only_served_topics_are_planned(load):

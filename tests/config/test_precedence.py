@@ -28,7 +28,7 @@ def test_each_layer_wins_over_the_one_before(load, tmp_path):
         ("WORKERS_CONCURRENCY", "7", "concurrency", 7),
         ("WORKER_RUNTIMES", "in-process", "runtime", "in-process"),
         ("WORKERS_QUEUE", "orders", "queue_name", "orders"),
-        ("WORKERS_QUEUE_PROVIDER", "redis", "queue_provider", "redis"),
+        ("WORKERS_QUEUE_PROVIDER", "deno-kv", "queue_provider", "deno-kv"),
         ("WORKERS_ENABLED", "no", "enabled", False),
         ("WORKERS_SHUTDOWN_TIMEOUT", "10s", "shutdown_timeout", 10_000),
         ("WORKERS_SHUTDOWN_TIMEOUT", "9000", "shutdown_timeout", 9_000),

@@ -111,12 +111,12 @@ def test_overrides_have_the_fields_of_targets(write, tmp_path):
 @pytest.mark.parametrize(
     ("files", "code", "words"),
     [
-        ({"tasks/v1.0.0.json": '{"version":\n oops}'}, "E030", "broken JSON"),
-        ({"tasks/v1.0.0.json": "[]"}, "E030", "must hold an object"),
-        ({"tasks/latest.json": "{}"}, "E030", "is no version"),
-        ({"tasks/v1.0.0.json": tasks("1.0.1")}, "E030", "says that it is version '1.0.1'"),
-        ({"tasks/v1.0.0.json": tasks("1.0.0"), "current": "2.0.0"}, "E030", "has no version 2.0.0"),
-        ({"tasks/v1.0.0.json": tasks("1.0.0"), "current": "latest"}, "E030", "names no version"),
+        ({"tasks/v1.0.0.json": '{"version":\n oops}'}, "E033", "broken JSON"),
+        ({"tasks/v1.0.0.json": "[]"}, "E033", "must hold an object"),
+        ({"tasks/latest.json": "{}"}, "E033", "is no version"),
+        ({"tasks/v1.0.0.json": tasks("1.0.1")}, "E033", "says that it is version '1.0.1'"),
+        ({"tasks/v1.0.0.json": tasks("1.0.0"), "current": "2.0.0"}, "E033", "has no version 2.0.0"),
+        ({"tasks/v1.0.0.json": tasks("1.0.0"), "current": "latest"}, "E033", "names no version"),
         ({"tasks/v1.0.0.json": tasks("1.0.0", {**TASK, "timout": 1})}, "E010", "timout"),
         ({"tasks/v1.0.0.json": tasks("1.0.0", {**TASK, "runtime": "perl"})}, "E014", "perl"),
         ({"tasks/v1.0.0.json": tasks("1.0.0", {"id": "x"})}, "E015", "entrypoint"),

@@ -22,7 +22,16 @@ HANDLERS = {
         *("aborts", "typed", "not_json", "exits"),
     ),
     "telling": (
-        *("progresses", "logs", "prints", "prints_async", "prints_much", "prints_long", "prints_below"),
+        *(
+            "progresses",
+            "logs",
+            "logs_much",
+            "prints",
+            "prints_async",
+            "prints_much",
+            "prints_long",
+            "prints_below",
+        ),
         *("big", "where"),
     ),
     "stubborn": ("sleeps", "sleeps_async", "swallows", "spins", "blocks_signals", "obeys"),

@@ -282,3 +282,11 @@ async def test_an_empty_claim_and_an_empty_batch_are_fine(engine):
     assert await engine.enqueue_many([]) == []
     assert await engine.settle_many([]) == []
     assert (await engine.extend_many([], LEASE_MS)).lost == ()
+
+
+async def test_a_row_held_back_by_its_limit_hides_none_behind_it_from_a_full_claim(engine):
+    await put(engine, new("b", topic="x", priority=50), new("b", topic="x", priority=50))
+    assert len(await claim(engine, 1, (("x",), 1))) == 1
+    behind = await put(engine, new("a", topic="x"), new("a", topic="x"))
+    await put(engine, new("a", topic="y"))
+    assert await claimed_ids(engine, 2, (("x", "y"), 3), b=1) == behind

@@ -1,8 +1,6 @@
 """Deno and the daemon share one file: a real Deno opens what we made, and leaves our tables alone."""
 
-import json
 import sqlite3
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from contracts.engines import claim, claimed_ids, ending, new, put
 from netscript_workers.domain.execution import Status
 from netscript_workers.engines.deno_kv import DenoKvEngine
+from support.deno import run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.services]
 
@@ -31,13 +30,7 @@ console.log(JSON.stringify({ found: found.value }));
 
 
 def in_deno(deno: str, tmp_path: Path, script: str) -> dict[str, object]:
-    file = tmp_path / "script.ts"
-    file.write_text(script)
-    argv = [deno, "run", "--quiet", "--unstable-kv", "-A", str(file), str(tmp_path / "queue.db")]
-    environment = {"DENO_DIR": str(tmp_path / "deno"), "NO_COLOR": "1", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=50, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run(deno, tmp_path, script, str(tmp_path / "queue.db"))
 
 
 def layout(path: Path) -> list[tuple[str, str]]:

@@ -63,7 +63,7 @@ def test_versions_come_and_go_under_a_running_daemon_and_a_broken_one_changes_no
         assert said(project) == "two"
         put(project, "tasks/v1.2.0.json", "{ broken")
         logged(project, "the last good version stays")
-        assert "E030 broken JSON" in project.log()
+        assert "E033 broken JSON" in project.log()
         put(project, "current", "1.0.0")
         logged(project, "took over v1.0.0.json: added nothing; changed greet")
         assert said(project) == "one"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import sys
 import time
 from typing import Any
@@ -13,6 +14,7 @@ from contracts.runners import PATIENCE, Seen
 from netscript_workers.domain.outcome import Kind, Outcome
 from netscript_workers.domain.target import RunnerMode
 from netscript_workers.ports.runner import ChainingRunner
+from netscript_workers.processes.tree import children_of
 from netscript_workers.runners import ahead
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="slots are handed runs ahead on Linux only")
@@ -31,13 +33,8 @@ class Chain:
         number, seen = len(self.tasks), Seen()
         execution, target = runners.execution(name, payload), runners.target(name)
         deadline = time.time_ns() // 1_000_000 + 60_000
-
-        def begins() -> int:
-            self.begun.append(number)
-            return deadline
-
         call = (
-            self.runner.run_after(self.seen[-1], execution, target, seen, begins)
+            self.runner.run_after(self.seen[-1], execution, target, seen, Next(self, number, deadline))
             if self.seen
             else self.runner.run(execution, target, deadline, seen)
         )
@@ -52,6 +49,20 @@ class Chain:
         """Wait until the calls have been made: each takes one step of the loop."""
         for _ in range(5):
             await asyncio.sleep(0)
+
+
+class Next:
+    """The turn of a follower: once all before it have ended."""
+
+    def __init__(self, chain: Chain, number: int, deadline: int) -> None:
+        self.chain, self.number, self.deadline = chain, number, deadline
+
+    async def wait(self) -> None:
+        await asyncio.wait(self.chain.tasks[: self.number])
+
+    def begin(self) -> int:
+        self.chain.begun.append(self.number)
+        return self.deadline
 
 
 def pid(outcome: Outcome) -> int:
@@ -143,6 +154,8 @@ async def test_a_follower_can_be_taken_back_while_its_leader_hangs_and_never_run
     assert chain.runner.withdraw(chain.seen[2])
     assert chain.runner.withdraw(chain.seen[1])
     assert not chain.runner.withdraw(chain.seen[0])
+    for number in (1, 2):
+        chain.tasks[number].cancel()
     await asyncio.wait(chain.tasks[1:], timeout=PATIENCE)
     assert [task.cancelled() for task in chain.tasks[1:]] == [True, True]
     chain.tasks[0].cancel()
@@ -219,3 +232,35 @@ async def test_under_any_mixture_of_ends_every_run_is_told_exactly_once(chain: C
         }.get(name, Kind.SUCCEEDED)
         assert task.result().kind is expected, (number, name, task.result())
         assert len(seen.of("stdout")) == {"prints": 2, "exits_hard": 1}.get(name, 0), (number, name)
+
+
+async def test_a_cancellation_at_any_moment_ends_that_run_only_and_costs_no_slot():
+    moments = random.Random(1)
+    async with runners.running(RunnerMode.WEB_WORKER) as runner:
+        assert isinstance(runner, ChainingRunner)
+        for _ in range(80):
+            chain = Chain(runner)
+            for _ in range(9):
+                chain.add("nothing")
+            await asyncio.sleep(moments.random() * 0.003)
+            victim = moments.randrange(9)
+            chain.tasks[victim].cancel()
+            await asyncio.wait_for(asyncio.gather(*chain.tasks, return_exceptions=True), PATIENCE)
+            for number, task in enumerate(chain.tasks):
+                assert number == victim or task.result().kind is Kind.SUCCEEDED
+        slots = runner.slots()
+        assert [slot.execution_id for slot in slots] == [None] * len(slots)
+        assert len(children_of(runner._source.zygote_pid)) == len(slots)
+
+
+async def test_what_follows_a_run_that_logged_much_has_its_own_output(chain: Chain, tmp_path):
+    chain.add("logs_much", {"gate": str(tmp_path / "gate")})
+    await chain.seen[0].under_way()
+    chain.add("prints")
+    await chain.handed_over()
+    (tmp_path / "gate").touch()
+    time.sleep(0.3)  # the daemon is busy meanwhile: all of it stands in the sockets when it reads again
+    await chain.all()
+    assert len(chain.seen[0].of("log")) == 41
+    assert chain.seen[0].of("stdout") == []
+    assert chain.seen[1].of("stdout") == ["to stdout run-of-prints", "left open"]

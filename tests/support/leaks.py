@@ -23,6 +23,10 @@ TASK_PATIENCE_SECONDS = 1.0
 MARK = "NETSCRIPT_WORKERS_TEST_RUN"
 MARK_VALUE = f"{os.getpid()}-{time.time_ns()}"
 
+# Directories of the servers that the test run started for itself (support/servers.py), some in the middle of a
+# test: what works below them comes and goes as it likes and is ended by its owner.
+HOUSE_DIRECTORIES: set[Path] = set()
+
 # Threads of pytest's own plugins, by the beginning of their names.
 HOUSE_THREADS = ("pytest_timeout", "execnet")
 
@@ -138,11 +142,16 @@ def _descendants() -> Iterator[tuple[int, str]]:
         if entry.isdigit() and int(entry) != os.getpid() and int(entry) not in seen and _is_marked(entry):
             seen.add(int(entry))
     for pid in seen:
-        yield pid, _describe(pid)
+        if not _is_of_the_house(pid):
+            yield pid, _describe(pid)
 
 
 def _children_of(pid: int) -> Iterator[int]:
-    for children in (_PROC / str(pid) / "task").glob("*/children"):
+    try:
+        tasks = list((_PROC / str(pid) / "task").glob("*/children"))
+    except OSError:
+        return  # it ended between the look at its parent and this one
+    for children in tasks:
         try:
             pids = [int(word) for word in children.read_text().split()]
         except OSError:
@@ -157,6 +166,16 @@ def _is_marked(pid: str) -> bool:
         return f"{MARK}={MARK_VALUE}".encode() in (_PROC / pid / "environ").read_bytes()
     except OSError:
         return False  # gone, or not ours
+
+
+def _is_of_the_house(pid: int) -> bool:
+    if not HOUSE_DIRECTORIES:
+        return False
+    try:
+        place = (_PROC / str(pid) / "cwd").readlink()
+    except OSError:
+        return False  # a zombie, or just gone: the next look tells
+    return any(place.is_relative_to(directory) for directory in HOUSE_DIRECTORIES)
 
 
 def _describe(pid: int) -> str:

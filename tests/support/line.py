@@ -10,7 +10,7 @@ from netscript_workers.domain.outcome import Outcome, succeeded
 from netscript_workers.domain.pool import Lane, Pool
 from netscript_workers.domain.target import Concept, RunnerMode, Source, Target
 from netscript_workers.engines.memory import MemoryEngine
-from netscript_workers.ports.runner import SlotReport
+from netscript_workers.ports.runner import Runner, SlotReport
 from netscript_workers.wiring.worker import SystemClock
 from netscript_workers.worker.faults import Faults
 from netscript_workers.worker.journal import Journal
@@ -59,7 +59,16 @@ class FunctionRunner:
 class Line:
     """Starts and stops all parts of a worker; `enqueue` and `ended` are what a test needs around it."""
 
-    def __init__(self, engine=None, *, lease_ms: int = 30_000, worker_id: str = "w1", **limits: int) -> None:
+    def __init__(
+        self,
+        engine=None,
+        *,
+        lease_ms: int = 30_000,
+        worker_id: str = "w1",
+        runners: Mapping[RunnerMode, Runner] | None = None,
+        **limits: int,
+    ) -> None:
+        self.runners = runners
         self.engine = engine if engine is not None else MemoryEngine()
         self.targets: dict[str, Target] = {}
         self.functions: dict[str, Handler] = {}
@@ -91,7 +100,7 @@ class Line:
             WorkerParts(
                 queue=self.engine,
                 targets=self.targets,
-                runners={RunnerMode.IN_PROCESS: self.runner},
+                runners=self.runners or {RunnerMode.IN_PROCESS: self.runner},
                 pool=Pool(self.size, tuple(Lane((t,), n) for t, n in self.limits.items()), "test"),
                 terms=terms,
                 clock=clock,

@@ -66,7 +66,7 @@ def test_no_lane_starves_when_the_pool_is_smaller_than_the_lanes():
         lanes.hold([attempt(topic) for topic in claim_all(lanes, lanes.demand())])
         for one in lanes.ready():
             started.append(one.execution.topic)
-            lanes.release(one, 1_000.0, wake=False)
+            lanes.leave(one, 1_000.0, wake=False)
     assert {topic: started.count(topic) for topic in "abc"} == {"a": 10, "b": 10, "c": 10}
 
 
@@ -74,7 +74,7 @@ def test_long_runs_are_never_claimed_ahead():
     lanes = Lanes(pool(2, a=2))
     lanes.hold([attempt("a"), attempt("a")])
     for one in list(lanes.ready()):
-        lanes.release(one, 5_000.0, wake=False)
+        lanes.leave(one, 5_000.0, wake=False)
     assert lanes.demand().total == 2
 
 
@@ -82,7 +82,7 @@ def test_short_runs_are_claimed_ahead_within_a_bound_and_not_in_crumbs():
     lanes = Lanes(pool(2, a=2))
     lanes.hold([attempt("a"), attempt("a")])
     for one in list(lanes.ready()):
-        lanes.release(one, 0.02, wake=False)
+        lanes.leave(one, 0.02, wake=False)
     demand = lanes.demand()
     assert demand.total == 2 + MAX_LOOK_AHEAD
     lanes.hold([attempt("a") for _ in range(demand.total)])
@@ -94,7 +94,7 @@ def test_a_look_ahead_that_got_stuck_is_handed_out_and_ends_the_looking_ahead():
     lanes = Lanes(pool(1, a=1))
     lanes.hold([attempt("a")])
     for one in list(lanes.ready()):
-        lanes.release(one, 0.02, wake=False)
+        lanes.leave(one, 0.02, wake=False)
     lanes.hold([attempt("a") for _ in range(5)])
     assert len(list(lanes.ready())) == 1
     assert len(lanes.take_unstarted()) == 4
@@ -108,7 +108,7 @@ def with_short_runs(size: int = 2, **limits: int) -> Lanes:
     for topic in limits or {"a": size}:
         lanes.hold([attempt(topic, "warm")])
         (one,) = lanes.ready()
-        lanes.release(one, 5.0, wake=False)
+        lanes.leave(one, 5.0, wake=False)
     return lanes
 
 
@@ -132,9 +132,9 @@ def test_a_follower_takes_over_the_place_of_the_run_before_it():
     lanes.hold([first, second])
     assert list(lanes.ready()) == [first]
     assert list(lanes.followers(0.0)) == [(second, first)]
-    lanes.release(first, 5.0, wake=False)
+    lanes.leave(first, 5.0, wake=False)
     assert (lanes.busy, lanes.following) == (1, 0)
-    lanes.release(second, 5.0, wake=False)
+    lanes.leave(second, 5.0, wake=False)
     assert lanes.busy == 0
 
 
@@ -163,7 +163,7 @@ def test_a_free_slot_is_offered_the_last_of_the_longest_chain():
     list(lanes.followers(0.0))
     assert lanes.spare() is None
     for one in (some[1], some[3], some[5]):  # one slot ends all it has
-        lanes.release(one, 5.0, wake=False)
+        lanes.leave(one, 5.0, wake=False)
     assert lanes.spare() is some[4]
     lanes.unchain(some[4])
     lanes.hold_again(some[4])
@@ -208,6 +208,6 @@ def test_neither_the_pool_nor_a_lane_is_ever_exceeded(size, limits, data):
             ended = running.pop(data.draw(st.integers(0, len(running) - 1)))
             if ended in behind:
                 running.append(behind.pop(ended))
-            lanes.release(ended, data.draw(st.sampled_from([0.01, 5.0, 5_000.0])), wake=True)
+            lanes.leave(ended, data.draw(st.sampled_from([0.01, 5.0, 5_000.0])), wake=True)
         if data.draw(st.booleans()):
             lanes.wake()

@@ -11,7 +11,8 @@ from netscript_workers.domain.execution import Status
 from netscript_workers.domain.outcome import Cause
 from netscript_workers.errors import EngineError, SlotError
 from netscript_workers.ports.queue import Claim, ClaimRequest, LaneDemand
-from netscript_workers.worker.attempt import Attempt, Stop
+from netscript_workers.worker.attempt import Attempt
+from netscript_workers.worker.stop import Stop
 from support.line import Line, no_op
 
 

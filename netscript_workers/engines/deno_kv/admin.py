@@ -1,6 +1,5 @@
 """The operator's port over the file."""
 
-import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,8 +9,10 @@ from netscript_workers.domain.execution import Status
 from netscript_workers.domain.overview import DeadLetter, TopicDepth, WorkerInfo
 from netscript_workers.engines.deno_kv.base import Base, new_token
 from netscript_workers.engines.deno_kv.bells import Bell
-from netscript_workers.engines.deno_kv.rows import batch, read_rows, read_texts, writable
+from netscript_workers.engines.deno_kv.garbage import bury
+from netscript_workers.engines.deno_kv.rows import batch, read_rows, read_texts
 from netscript_workers.engines.deno_kv.transaction import Transaction
+from netscript_workers.engines.deno_kv.undelivered import Undelivered
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS, SEEN_WITHIN_MS
 from netscript_workers.ports.queue_admin import Cancelled, DeadFilter
 
@@ -45,6 +46,7 @@ class DenoKvAdmin(Base):
                 ),
             )
             tx.run(self._sql["ask_to_cancel"], self._with(ids=ids))
+            Undelivered(self._sql, self._number).end(tx, execution_ids)
             tx.bells |= {Bell.CANCEL, Bell.SETTLED}
             return [Cancelled(execution_id, before.get(execution_id)) for execution_id in execution_ids]
 
@@ -166,10 +168,10 @@ class DenoKvAdmin(Base):
 
     async def bury_raw(self, raw: bytes, reason: str) -> str:
         """See `ports.queue_admin.QueueAdmin`."""
-        garbage_id = f"garbage-{secrets.token_hex(8)}"
-        parameters = self._with(id=garbage_id, now=self._wall_ms(), reason=writable(reason), raw=raw)
-        await self._connections.write(lambda tx: tx.run(self._sql["bury_raw"], parameters))
-        return garbage_id
+        now = self._wall_ms()
+        return await self._connections.write(
+            lambda tx: bury(tx, self._sql, self._number, raw, reason, now),
+        )
 
     async def announce(self, worker: WorkerInfo) -> None:
         """See `ports.queue_admin.QueueAdmin`."""

@@ -8,6 +8,7 @@ from typing import Any
 from netscript_workers.engines.deno_kv.bells import Bells
 from netscript_workers.engines.deno_kv.connection import Connections
 from netscript_workers.engines.deno_kv.statements import Statements
+from netscript_workers.errors import EngineUnavailableError
 
 
 class Base:
@@ -31,3 +32,14 @@ class Base:
 def new_token() -> int:
     """Return a number that no claim or settlement has had: 62 random bits."""
     return secrets.randbits(62)
+
+
+def make_folder(path: Path, what: str) -> None:
+    """Make the directory that `path` lies in, for `what` the file holds; raises `EngineUnavailableError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineUnavailableError(
+            f"cannot make the directory {path.parent} for {what}: {error.strerror}. "
+            "Make it, or set connections.deno_kv_path to a place this user may write."
+        ) from error

@@ -6,19 +6,17 @@ once in `LOOK_AGAIN_S`.
 """
 
 import asyncio
-import ctypes
 import os
 import struct
-import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from netscript_workers.engines.deno_kv import inotify
 from netscript_workers.errors import EngineUnavailableError
 
 LOOK_AGAIN_S: Final = 1.0
-_IN_MODIFY: Final = 0x2
 _HEAD: Final = struct.Struct("iIII")
 
 
@@ -43,6 +41,7 @@ class Bells:
         self._watch = -1
         self._loop: asyncio.AbstractEventLoop | None = None
         self._strokes = dict.fromkeys(Bell, 0)
+        self.heard = 0
         self._waiting: dict[Bell, set[asyncio.Future[None]]] = {bell: set() for bell in Bell}
 
     def open(self) -> None:
@@ -58,7 +57,10 @@ class Bells:
                 "Let this user write beside the queue's file, or put the file elsewhere (connections.deno_kv_path)."
             ) from error
         self._loop = asyncio.get_running_loop()
-        self._watch = _watch(self._folder)
+        self._watch = inotify.open_watch()
+        if self._watch >= 0 and not inotify.watch(self._watch, self._folder):
+            os.close(self._watch)
+            self._watch = -1  # out of watches: the net of `LOOK_AGAIN_S` holds
         if self._watch >= 0:
             self._loop.add_reader(self._watch, self._on_modified)
 
@@ -120,6 +122,7 @@ class Bells:
 
     def _strike(self, bell: Bell) -> None:
         self._strokes[bell] += 1
+        self.heard += 1
         for waiter in self._waiting[bell]:
             _release(waiter)
 
@@ -127,17 +130,3 @@ class Bells:
 def _release(waiter: "asyncio.Future[None]") -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-def _watch(folder: Path) -> int:
-    """Return a descriptor that becomes readable when a file in `folder` is written; -1 where the system has none."""
-    if sys.platform != "linux":
-        return -1
-    libc = ctypes.CDLL(None, use_errno=True)
-    watch = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    if watch < 0:
-        return -1  # out of inotify instances: the net of `LOOK_AGAIN_S` holds
-    if libc.inotify_add_watch(watch, os.fsencode(folder), _IN_MODIFY) < 0:
-        os.close(watch)
-        return -1
-    return watch

@@ -31,6 +31,9 @@ class Claiming:
             [[n, t, lane.limit] for n, lane in enumerate(request.lanes) for t in lane.topics]
         )
         self.topics = [topic for lane in request.lanes for topic in lane.topics]
+        self.exhausted: frozenset[str] = (
+            frozenset()
+        )  # topics of the lanes that could have taken more, once `perform` has looked
         self.next_due: int | None = None  # when the next pending row is due, once `perform` has looked
 
     def perform(self, tx: Transaction) -> list[Execution]:
@@ -57,7 +60,7 @@ class Claiming:
         for _ in range(MAX_ROUNDS):
             candidates, running = self._look(tx)
             chosen, blocked = self._pick(candidates, running)
-            if not blocked or len(chosen) >= self._request.total:
+            if not blocked:  # else a row held back may hide one that comes before those chosen
                 break
             parked = tx.run(
                 self._sql["park"],
@@ -124,6 +127,12 @@ class Claiming:
                 busy[candidate.target] = busy.get(candidate.target, 0) + 1
             in_lane[candidate.lane] += 1
             chosen[candidate.seq] = candidate
+        self.exhausted = frozenset(
+            topic
+            for lane, got in zip(self._request.lanes, in_lane, strict=True)
+            if got < lane.limit
+            for topic in lane.topics
+        )
         return list(chosen.values()), blocked
 
     def _claimed(self, candidate: Candidate, token: int) -> Execution:

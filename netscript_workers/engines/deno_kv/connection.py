@@ -1,6 +1,7 @@
 """Two connections on two threads: one writes, in groups that share a commit; one reads beside it."""
 
 import asyncio
+import operator
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,12 +40,20 @@ class Connections:
                 self._reading = connect(self._path)
                 self._reading.execute("PRAGMA query_only=ON")
                 writing.execute("PRAGMA busy_timeout=0")
+                self._writer = Writer(writing, self._path, self._bells)
+            except OSError as error:
+                self._drop(writing)
+                raise EngineUnavailableError(
+                    f"cannot open the journal of {self._path}: {error}. It must stand beside it and be writable."
+                ) from error
             except BaseException:
-                writing.close()
-                self._close_reading()
+                self._drop(writing)
                 raise
         self._readers = ThreadPoolExecutor(1, thread_name_prefix="deno-kv-read")
-        self._writer = Writer(writing, self._path, self._bells)
+
+    def _drop(self, writing: sqlite3.Connection) -> None:
+        writing.close()
+        self._close_reading()
 
     async def close(self) -> None:
         """Finish what is queued, end the threads and close the connections. Idempotent."""
@@ -80,22 +89,50 @@ class Connections:
             raise EngineUnavailableError(f"the queue {self._path} is not open")
         return await self._writer.write(operation, undo, durable=durable)
 
+    @property
+    def commits(self) -> int:
+        """Return how many transactions were committed through here so far."""
+        return 0 if self._writer is None else self._writer.commits
+
+    @property
+    def arrived(self) -> bool:
+        """Tell whether the last of them met something in Deno's own queue."""
+        return self._writer is not None and self._writer.arrived
+
     async def read(self, statement: str, parameters: dict[str, Any]) -> Any:
         """Run a statement that returns one value, beside the writer, and return it."""
+        rows = await self.read_rows(statement, parameters, operator.itemgetter(0), 1)
+        return rows[0] if rows else None
+
+    async def read_rows(
+        self,
+        statement: str,
+        parameters: dict[str, Any],
+        make: Callable[[tuple[Any, ...]], T],
+        limit: int | None = None,
+    ) -> list[T]:
+        """Run a statement beside the writer, and return what `make` makes of each row (on the reading thread).
+
+        `limit` is how many rows are fetched at most; None is all.
+        """
         readers, reading = self._readers, self._reading
         if readers is None or reading is None:
             raise EngineUnavailableError(f"the queue {self._path} is not open")
 
-        def fetch() -> Any:
+        def fetch() -> list[T]:
             with translated(self._path):
-                row = reading.execute(statement, parameters).fetchone()
-            return None if row is None else row[0]
+                cursor = reading.execute(statement, parameters)
+                rows: list[tuple[Any, ...]] = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
+                cursor.close()
+            return [make(row) for row in rows]
 
-        try:
-            return await asyncio.wait_for(
-                asyncio.get_running_loop().run_in_executor(readers, fetch), READ_BOUND_S
-            )
-        except TimeoutError as error:
-            raise EngineError(
-                f"{self._path} was not read within {READ_BOUND_S:.0f} s; the disk is stalled or very slow"
-            ) from error
+        future = asyncio.get_running_loop().run_in_executor(readers, fetch)
+        try:  # not `wait_for`: in Python 3.11 it swallows a cancellation that comes with the answer
+            await asyncio.wait({future}, timeout=READ_BOUND_S)
+            if not future.done():
+                raise EngineError(
+                    f"{self._path} was not read within {READ_BOUND_S:.0f} s; the disk is stalled or very slow"
+                )
+            return future.result()
+        finally:
+            future.cancel()

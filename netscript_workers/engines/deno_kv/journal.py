@@ -1,5 +1,6 @@
 """The write-ahead journal that SQLite keeps beside the database, and its way to the disk."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -13,7 +14,8 @@ class Journal:
 
     def __init__(self, database: Path) -> None:
         """Open the journal of `database`, to which a connection in WAL mode is open; raises `OSError`."""
-        path = database.with_name(database.name + "-wal")
+        real = database.resolve()  # SQLite puts it beside the file, not beside a link to it
+        path = real.with_name(real.name + "-wal")
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         _sync_directory(path.parent)  # a power cut must not forget that the file is there
 
@@ -32,10 +34,10 @@ _sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 def _sync_directory(directory: Path) -> None:
-    if os.name != "posix":
-        return  # Windows has no descriptors of directories, and needs none for this
-    fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    # Where a directory cannot be opened or synced (Windows, some network file systems) SQLite does without, and so do we.
+    with contextlib.suppress(OSError):
+        fd = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

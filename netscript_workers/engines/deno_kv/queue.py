@@ -1,15 +1,19 @@
 """The queue port over the file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from netscript_workers.domain.execution import Enqueued, Execution, NewExecution
+from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.domain.settlement import Settlement
+from netscript_workers.engines.deno_kv.arrivals import Arrivals
 from netscript_workers.engines.deno_kv.base import Base, new_token
 from netscript_workers.engines.deno_kv.bells import LOOK_AGAIN_S, Bell
 from netscript_workers.engines.deno_kv.claiming import Claiming
+from netscript_workers.engines.deno_kv.log_watch import LogWatch
 from netscript_workers.engines.deno_kv.rows import batch, read_numbers, read_rows, read_texts
 from netscript_workers.engines.deno_kv.settling import Settling
 from netscript_workers.engines.deno_kv.times import boot_ms
@@ -19,7 +23,7 @@ from netscript_workers.ports.queue import Claim, ClaimRequest, Renewal
 
 _read_keys = msgspec.json.Decoder(list[tuple[str, str, str]]).decode
 _read_claims = msgspec.json.Decoder(list[tuple[str, int]]).decode
-_read_waiting = msgspec.json.Decoder(tuple[int, int | None]).decode
+_read_waiting = msgspec.json.Decoder(tuple[int, int | None, int]).decode
 
 
 class Looked(NamedTuple):
@@ -32,17 +36,24 @@ class Looked(NamedTuple):
 class DenoKvQueue(Base):
     """What the line needs."""
 
-    _heard = -1
-    _looked: Looked | None = None
+    def __init__(
+        self, path: Path, queue_name: str, wall_ms: Callable[[], int], terms: Terms = NO_TERMS
+    ) -> None:
+        """Touch nothing yet; `terms` say how to read what Deno enqueues."""
+        super().__init__(path, queue_name, wall_ms)
+        self._heard = -1
+        self._looked: Looked | None = None
+        self._arrivals = Arrivals(
+            self._connections, self._bells, LogWatch(path), self._sql, self._enqueue, terms, wall_ms
+        )
 
     async def enqueue_many(self, requests: Sequence[NewExecution]) -> list[Enqueued]:
         """See `ports.queue.Queue`."""
         if not requests:
             return []
-        return await self._connections.write(lambda tx: self._enqueue(tx, requests))
+        return await self._connections.write(lambda tx: self._enqueue(tx, requests, self._wall_ms()))
 
-    def _enqueue(self, tx: Transaction, requests: Sequence[NewExecution]) -> list[Enqueued]:
-        now = self._wall_ms()
+    def _enqueue(self, tx: Transaction, requests: Sequence[NewExecution], now: int) -> list[Enqueued]:
         holders = self._holders(tx, requests, now)
         answers: list[Enqueued] = []
         rows: list[list[Any]] = []
@@ -77,7 +88,9 @@ class DenoKvQueue(Base):
         return {(target, key): execution_id for target, key, execution_id in _read_keys(found)}
 
     async def claim_many(self, request: ClaimRequest) -> list[Execution]:
-        """See `ports.queue.Queue`."""
+        """See `ports.queue.Queue`. The first claim begins to serve Deno's own queue too."""
+        if not self._arrivals.running:
+            await self._arrivals.start(self._number)
         self._heard = self._bells.strokes(Bell.WORK)
         self._looked = None
 
@@ -88,7 +101,7 @@ class DenoKvQueue(Base):
             )
             claimed = claiming.perform(tx)
             if len(claimed) < request.total:
-                self._looked = Looked(frozenset(claiming.topics), claiming.next_due)
+                self._looked = Looked(claiming.exhausted, claiming.next_due)
             return claimed
 
         return await self._connections.write(claim, undo=self._give_back, durable=False)
@@ -167,7 +180,9 @@ class DenoKvQueue(Base):
                 looked = None
             else:
                 found = await self._connections.read(self._sql["is_waiting"], self._with(topics=names))
-                waiting, due = _read_waiting(found)
+                waiting, due, arrived = _read_waiting(found)
+                if arrived:
+                    self._arrivals.nudge()
             until_due = left if due is None else due - self._wall_ms()
             if waiting or until_due <= 0:
                 return

@@ -9,7 +9,7 @@ from netscript_workers.engines.deno_kv.times import boot_id
 from netscript_workers.errors import EngineFormatError
 
 DENO_VERSION: Final = 3
-OUR_VERSION: Final = 1
+OUR_VERSION: Final = 3
 
 
 def prepare(db: sqlite3.Connection, path: Path, queue_name: str, statements: Statements) -> int:
@@ -19,8 +19,9 @@ def prepare(db: sqlite3.Connection, path: Path, queue_name: str, statements: Sta
     """
     db.execute("BEGIN IMMEDIATE")
     try:
-        _prepare_deno(db, path, statements)
-        _prepare_ours(db, path, statements)
+        refuse_unknown(db, path)
+        _prepare_deno(db, statements)
+        _prepare_ours(db, statements)
         db.execute("INSERT OR IGNORE INTO netscript_queue (name) VALUES (?)", (queue_name,))
         row = db.execute("SELECT number FROM netscript_queue WHERE name = ?", (queue_name,)).fetchone()
         db.execute("COMMIT")
@@ -31,33 +32,39 @@ def prepare(db: sqlite3.Connection, path: Path, queue_name: str, statements: Sta
     return int(row[0])
 
 
-def _prepare_deno(db: sqlite3.Connection, path: Path, statements: Statements) -> None:
+def refuse_unknown(db: sqlite3.Connection, path: Path) -> None:
+    """Raise `EngineFormatError` for a file whose layout this version does not know; an empty one is fine."""
     version = _version(db, "migration_state")
-    if version is None:
-        for statement in statements.script("schema_deno"):
-            db.execute(statement)
-    elif version != DENO_VERSION:
-        age = "newer" if version > DENO_VERSION else "older"
+    if version is not None and version != DENO_VERSION:
+        newer = version > DENO_VERSION
         raise EngineFormatError(
-            f"{path} was made by a Deno {age} than 2.9 (its layout is {version}, this version knows {DENO_VERSION}). "
+            f"{path} was made by a Deno {'newer' if newer else 'older'} than 2.9 (its layout is {version}, "
+            f"this version knows {DENO_VERSION}). "
             + (
                 "Use a newer netscript-workers, or another file."
-                if version > DENO_VERSION
+                if newer
                 else "Open it once with Deno 2.9, which brings it up to date, or use another file."
             )
         )
-
-
-def _prepare_ours(db: sqlite3.Connection, path: Path, statements: Statements) -> None:
     version = _version(db, "netscript_schema")
-    if version is None:
-        for statement in statements.script("schema_001"):
-            db.execute(statement)
-    elif version > OUR_VERSION:
+    if version is not None and version > OUR_VERSION:
         raise EngineFormatError(
             f"{path} was written by a newer netscript-workers (layout {version}, this one knows {OUR_VERSION}). "
             "Upgrade this installation, or use another file."
         )
+
+
+def _prepare_deno(db: sqlite3.Connection, statements: Statements) -> None:
+    if _version(db, "migration_state") is None:
+        for statement in statements.script("schema_deno"):
+            db.execute(statement)
+
+
+def _prepare_ours(db: sqlite3.Connection, statements: Statements) -> None:
+    version = _version(db, "netscript_schema") or 0
+    for step in range(version + 1, OUR_VERSION + 1):
+        for statement in statements.script(f"schema_{step:03d}"):
+            db.execute(statement)
     now = boot_id()
     (before,) = db.execute("SELECT boot_id FROM netscript_schema").fetchone()
     if before != now:

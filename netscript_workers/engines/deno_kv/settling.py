@@ -10,6 +10,7 @@ from netscript_workers.engines.deno_kv.bells import Bell
 from netscript_workers.engines.deno_kv.rows import batch, read_texts, writable
 from netscript_workers.engines.deno_kv.statements import Statements
 from netscript_workers.engines.deno_kv.transaction import Transaction
+from netscript_workers.engines.deno_kv.undelivered import Undelivered
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS, LINES_KEPT
 
 
@@ -50,6 +51,7 @@ class Settling:
         self._add_attempts(tx, token, done)
         add_lines(tx, self._sql, self._queue, [(one.execution_id, token, one.lines) for one in done])
         self._halt_cancelled(tx, token, done)
+        Undelivered(self._sql, self._queue).end(tx, [one.execution_id for one in done])
         if done:
             tx.bells.add(Bell.SETTLED)
             if any(one.action in (Action.RETRY, Action.GIVE_BACK) for one in done) or tx.one(

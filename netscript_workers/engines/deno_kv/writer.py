@@ -24,6 +24,9 @@ from netscript_workers.errors import EngineError, WorkersError
 
 CLOSE_BOUND_S: Final = 5.0
 _GROUP: Final = 64
+_ARRIVED: Final = (
+    "SELECT 1 FROM queue LIMIT 1"  # some microseconds, so that a busy daemon need not look for it elsewhere
+)
 
 T = TypeVar("T")
 log = logging.getLogger("netscript_workers.engine")
@@ -60,7 +63,10 @@ class Writer:
         self._bells = bells
         self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._in_hand: list[_Item] = []
+        self.commits = 0
+        self.arrived = False
         self._journal = Journal(path)
+        self._is_doubtful = False  # a sync has failed, and nothing has mended it yet
         self._broken: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._write_for_ever, name="deno-kv-write", daemon=True)
@@ -80,10 +86,21 @@ class Writer:
 
     async def close(self) -> None:
         """Do what is queued, end the thread and close the connection; within about `CLOSE_BOUND_S`."""
+        loop = asyncio.get_running_loop()
         self._items.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._thread.join, CLOSE_BOUND_S)
-        if self._thread.is_alive():  # it still waits for the lock: its connection must not be closed under it
-            log.error("the last writes to %s still wait for its lock; they are left to run out", self._path)
+        await loop.run_in_executor(None, self._thread.join, CLOSE_BOUND_S)
+        ended = not self._thread.is_alive()
+        if ended and not self._items.empty() and self._broken is None:
+            # Callers that went away during the last writes: what was done for them is taken back.
+            self._items.put(None)
+            late = loop.run_in_executor(None, self._write_until_told)
+            await asyncio.wait({late}, timeout=CLOSE_BOUND_S)
+            ended = late.done()
+        if not ended:  # it still waits for the lock: its connection must not be closed under it
+            log.error(
+                "the last writes to %s still wait for its lock or its disk; they are left to run out",
+                self._path,
+            )
         else:
             self._db.close()
             self._journal.close()
@@ -134,7 +151,9 @@ class Writer:
                 persist(db, "BEGIN IMMEDIATE", self._path)
                 for item in group:
                     _perform(db, item, bells, None if len(group) == 1 else self._path)
+                self.arrived = db.execute(_ARRIVED).fetchone() is not None
                 db.execute("COMMIT")
+                self.commits += 1
         except BaseException as error:  # noqa: BLE001 - it belongs to those who wait
             self._roll_back(db)
             for item in group:
@@ -151,16 +170,38 @@ class Writer:
         if len(promised) < len(group):
             self._hand_over([item for item in group if not item.durable])
         if promised:
-            try:
-                self._journal.sync()
-            except OSError as error:
-                failure = EngineError(
-                    f"the disk did not take what was written to {self._path}: {error}. "
-                    "It stands, but a power cut may take it back; look after the disk (dmesg)."
-                )
+            failure = self._sync()
+            if failure is not None:
                 for item in promised:
                     item.error = item.error or failure
             self._hand_over(promised)
+
+    def _sync(self) -> EngineError | None:
+        """Put all commits on the disk; returns what prevents it.
+
+        The kernel tells of a failed write once and then holds the pages for good, so after a failure no sync is believed before
+        a checkpoint has written them anew, into the database.
+        """
+        try:
+            if not self._is_doubtful:
+                self._journal.sync()
+                return None
+        except OSError as error:
+            self._is_doubtful = True
+            log.error("the disk did not take the journal of %s: %s; writing it anew", self._path, error)  # noqa: TRY400
+        try:
+            (blocked, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            why = str(error)
+        else:
+            if not blocked:
+                self._is_doubtful = False
+                return None
+            why = "another process reads the file"
+        return EngineError(
+            f"the disk did not take what was written to {self._path}, nor once more: {why}. "
+            "It stands, but a power cut may take it back; look after the disk (dmesg)."
+        )
 
     def _roll_back(self, db: sqlite3.Connection) -> None:
         try:

@@ -21,6 +21,14 @@ def logs(ctx: JobContext) -> None:
     ctx.log.warning("slow")
 
 
+def logs_much(ctx: JobContext) -> None:
+    ctx.log.info("under way")
+    while not os.path.exists(ctx.payload["gate"]):
+        pass
+    for _ in range(40):
+        ctx.log.info("z" * 15_000)
+
+
 def prints(ctx: JobContext) -> None:
     print("to stdout", ctx.id)
     print("to stderr", file=sys.stderr)

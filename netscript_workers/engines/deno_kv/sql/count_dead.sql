@@ -1,4 +1,5 @@
 SELECT
-  (SELECT count(*) FROM netscript_execution INDEXED BY netscript_finished WHERE queue = :queue AND status IN ('failed', 'timeout') AND archive_at IS NOT NULL)
-  + (SELECT count(*) FROM netscript_archive WHERE queue = :queue AND status IN ('failed', 'timeout'))
+  (SELECT count(*) FROM netscript_execution INDEXED BY netscript_dead WHERE queue = :queue AND status IN ('failed', 'timeout'))
+  + (SELECT count(*) FROM netscript_archive INDEXED BY netscript_archive_dead
+     WHERE queue = :queue AND status IN ('failed', 'timeout'))
   + (SELECT count(*) FROM netscript_garbage WHERE queue = :queue)

@@ -1,4 +1,4 @@
--- Whether a claim for these topics may find something, and when the next pending row is due.
+-- Whether a claim for these topics may find something, when the next pending row is due, and whether Deno's own queue holds any.
 SELECT json_array(
   EXISTS (
     SELECT 1 FROM json_each(:topics) AS t
@@ -8,5 +8,6 @@ SELECT json_array(
       )
       AND NOT EXISTS (SELECT 1 FROM netscript_pause AS p WHERE p.queue = :queue AND p.topic = t.value)
   ),
-  (SELECT min(due_at) FROM netscript_execution INDEXED BY netscript_due WHERE queue = :queue AND status = 'pending')
+  (SELECT min(due_at) FROM netscript_execution INDEXED BY netscript_due WHERE queue = :queue AND status = 'pending'),
+  EXISTS (SELECT 1 FROM queue)
 )

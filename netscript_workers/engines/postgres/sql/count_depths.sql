@@ -1,0 +1,1 @@
+SELECT * FROM netscript.count_depths($1, $2)

@@ -1,0 +1,1 @@
+SELECT netscript.drop_due($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT netscript.give_back($1, $2, $3)

@@ -1,0 +1,1 @@
+INSERT INTO netscript.migration (number, name) VALUES ($1, $2)

@@ -1,0 +1,1 @@
+SELECT netscript.remove($1, $2)

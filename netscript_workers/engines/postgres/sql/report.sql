@@ -1,0 +1,1 @@
+SELECT netscript.report($1, $2, $3, $4, $5, $6)

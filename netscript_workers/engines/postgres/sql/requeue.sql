@@ -1,0 +1,1 @@
+SELECT netscript.requeue($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT archived, deleted FROM netscript.sweep($1, $2, $3)

@@ -1,0 +1,175 @@
+"""The connections to one server: a few, each for one command at a time, every wait bounded."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
+
+import hiredis
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError, ResponseError
+
+from netscript_workers.engines.redis.failures import explained
+from netscript_workers.engines.redis.scripts import Scripts
+from netscript_workers.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_CONNECTIONS: Final = 8
+CONNECT_S: Final = 5.0
+COMMAND_S: Final = 10.0
+_MAX_HOPS: Final = 5
+
+Link = Connection | SSLConnection | UnixDomainSocketConnection
+Word = str | bytes | int
+
+_pack = cast("Callable[[tuple[Word, ...]], bytes]", cast("Any", hiredis).pack_command)
+
+log = logging.getLogger("netscript_workers.engines.redis")
+
+
+class Server:
+    """Runs commands and scripts. Makes connections as they are needed and keeps them until `close`.
+
+    `shown` is the URL as it may be printed. In a cluster it follows the queue to the node that holds it.
+    """
+
+    def __init__(self, url: str, shown: str) -> None:
+        """Connect nowhere yet. The URL may carry options of redis-py (`ssl_ca_certs`, `ssl_cert_reqs`, …)."""
+        self.where = shown
+        self._url = url
+        self._moved_to: tuple[str, int] | None = None
+        self._idle: list[Link] = []
+        self._free = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._scripts = Scripts()
+        self._closed = False
+
+    def connection(self) -> Link:
+        """Return a new connection that is not connected yet; whoever takes it disconnects it."""
+        options = cast("dict[str, Any]", parse_url(self._url))
+        kind: type[Link] = options.pop("connection_class", Connection)
+        if self._moved_to is not None:
+            options["host"], options["port"] = self._moved_to
+        if kind is SSLConnection:
+            options.setdefault("ssl_cert_reqs", "required")
+            options.setdefault("ssl_check_hostname", options["ssl_cert_reqs"] == "required")
+        options.setdefault("socket_connect_timeout", CONNECT_S)
+        options["socket_timeout"] = None  # every command has one bound for all of it, in `_ask`
+        if kind is not UnixDomainSocketConnection:
+            options.setdefault("socket_keepalive", True)
+        options["protocol"] = 2
+        options["client_name"] = options.get("client_name") or "netscript-workers"
+        # A command that was sent must not be sent again behind our back: whoever asked decides.
+        options["retry"] = Retry(NoBackoff(), 0)
+        return kind(**options)
+
+    async def open(self) -> None:
+        """Be ready to run commands again after a `close`."""
+        self._closed = False
+
+    async def close(self) -> None:
+        """Let go of every connection; those in use are let go of as their commands end. Idempotent."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        for link in idle:
+            await link.disconnect(nowait=True)
+
+    async def run(self, verb: str, root: str, *arguments: Word) -> Any:
+        """Run the script `verb` on the keys under `root`; raises `EngineError` when that fails in a way that may pass."""
+        script = self._scripts[verb]
+        try:
+            return await self._call("EVALSHA", script.digest, 1, root, *arguments)
+        except NoScriptError:  # a new server, or somebody flushed its scripts: it did not run
+            return await self._call("EVAL", script.text, 1, root, *arguments)
+
+    async def call(self, *words: Word) -> Any:
+        """Run one command; raises as `run` does."""
+        return await self._call(*words)
+
+    async def _call(self, *words: Word) -> Any:
+        packed = _pack(words)
+        if self._free.locked():
+            await self._wait_for_turn()
+        else:
+            await self._free.acquire()
+        try:
+            for _ in range(_MAX_HOPS):
+                try:
+                    return await self._ask(packed)
+                except ResponseError as error:
+                    if not await self._follow(error):
+                        raise self._explained(error) from error
+            raise EngineError(f"the cluster of Redis at {self.where} sends us from node to node")
+        finally:
+            self._free.release()
+
+    async def _wait_for_turn(self) -> None:
+        try:
+            async with asyncio.timeout(COMMAND_S):
+                await self._free.acquire()
+        except TimeoutError:
+            raise EngineError(
+                f"Redis at {self.where} does not answer: {MAX_CONNECTIONS} commands wait already"
+            ) from None
+
+    async def _ask(self, packed: bytes) -> Any:
+        try:
+            link = self._take()
+            try:
+                async with asyncio.timeout(COMMAND_S):
+                    await link.send_packed_command(packed, check_health=False)
+                    answer = cast("Any", await link.read_response(disable_decoding=True))
+            except ResponseError:
+                await self._put_back(link)
+                raise
+            except BaseException:
+                # An answer may still be on its way: nobody else must take it for theirs.
+                await link.disconnect(nowait=True)
+                raise
+        except ResponseError:
+            raise
+        except (RedisError, OSError, TimeoutError) as error:
+            self._moved_to = None
+            raise self._explained(error) from error
+        await self._put_back(link)
+        return answer
+
+    def _explained(self, error: Exception) -> Exception:
+        if isinstance(error, NoScriptError):
+            return error
+        return explained(error, self.where)
+
+    def _take(self) -> Link:
+        while self._idle:
+            link = self._idle.pop()
+            reader = link._reader  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nothing public tells that the server hung up
+            if reader is not None and not reader.at_eof():
+                return link
+            link._close()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no await: it is dead
+        return self.connection()
+
+    async def _put_back(self, link: Link) -> None:
+        if self._closed:
+            await link.disconnect(nowait=True)
+        else:
+            self._idle.append(link)
+
+    async def _follow(self, error: ResponseError) -> bool:
+        """Go where a cluster sends us; False when `error` says nothing of the kind."""
+        if isinstance(error, ReadOnlyError):  # the name may lead to another server by now
+            await self._hang_up()
+            return False
+        if not isinstance(error, MovedError) and not str(error).startswith("MOVED "):
+            return False
+        host, _, port = str(error).rpartition(" ")[2].rpartition(":")
+        self._moved_to = (host or urlsplit(self._url).hostname or "localhost", int(port))
+        await self._hang_up()
+        return True
+
+    async def _hang_up(self) -> None:
+        idle, self._idle = self._idle, []
+        for link in idle:
+            await link.disconnect(nowait=True)

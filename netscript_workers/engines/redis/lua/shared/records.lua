@@ -1,0 +1,84 @@
+-- Commands in batches, and how executions are read and written.
+
+-- One command with many arguments, in pieces that Lua can unpack.
+local function many(command, key, flat)
+  for i = 1, #flat, 2000 do
+    call(command, key, unpack(flat, i, math.min(i + 1999, #flat)))
+  end
+end
+
+local function group(groups, name)
+  local one = groups[name]
+  if not one then
+    one = {}
+    groups[name] = one
+  end
+  return one
+end
+
+local function push(list, one)
+  list[#list + 1] = one
+end
+
+local function push2(list, one, other)
+  local n = #list
+  list[n + 1] = one
+  list[n + 2] = other
+end
+
+local function add(counts, name, by)
+  counts[name] = (counts[name] or 0) + by
+end
+
+local function count(hash, counts)
+  for name, by in pairs(counts) do
+    if by ~= 0 and call('HINCRBY', P .. hash, name, by) <= 0 then
+      call('HDEL', P .. hash, name)
+    end
+  end
+end
+
+local function count_running(targets, topics)
+  local counts = {}
+  for target, by in pairs(targets) do
+    counts['g:' .. target] = by
+  end
+  for topic, by in pairs(topics) do
+    counts['o:' .. topic] = by
+  end
+  count('running', counts)
+end
+
+-- What stands in i is seen in m, and not written with it.
+local function with_fixed(m, i)
+  local fixed = { seq = i[1], priority = i[2], target = i[3], topic = i[4], correlation_id = i[5], idempotency_key = i[6] }
+  return setmetatable(m, { __index = fixed })
+end
+
+local function read(id)
+  local h = call('HMGET', P .. 'e:' .. id, 'm', 'i')
+  return h[1] and with_fixed(decode(h[1]), decode(h[2]))
+end
+
+local function write(id, m, words)
+  if words then
+    call('HSET', P .. 'e:' .. id, 'm', encode(m), 'f', words)
+  else
+    call('HSET', P .. 'e:' .. id, 'm', encode(m))
+  end
+end
+
+-- Numbers of this size take Redis long to write: write those that a batch shares once.
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- A record is its maps, one beside the other; the client joins them.
+local function record(id)
+  local h = call('HMGET', P .. 'e:' .. id, 'b', 'm', 'f', 'p')
+  return h[2] and h
+end
+
+local function rank(m)
+  return text((100 - m.priority) * SPAN + tonumber(m.seq))
+end

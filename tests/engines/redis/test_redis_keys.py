@@ -1,0 +1,123 @@
+"""Nothing stays in Redis for ever: what is finished expires, and what its work leaves behind has an owner."""
+
+from contracts.engines import BOUND_MS, DAY_MS, claim, ending, new, put
+from netscript_workers.domain import outcome as outcomes
+from netscript_workers.domain.execution import LogLine, Progress
+from netscript_workers.domain.overview import WorkerInfo
+from netscript_workers.engines.redis import RedisEngine
+from netscript_workers.ports.history import HistoryQuery, JournalEntry
+from netscript_workers.ports.queue_admin import DeadFilter
+
+BOOM = outcomes.failed("boom")
+LINE = LogLine(1, "stdout", "INFO", "hello")
+
+
+async def a_life(engine, clock):
+    """Have executions end in every way, with lines, progress, keys, correlation ids, limits and a pause."""
+    fields = {"idempotency_key": "k", "correlation_id": "c"}
+    for outcome in (BOOM, outcomes.timed_out("late"), outcomes.cancelled("asked"), outcomes.succeeded(b"1")):
+        await put(engine, new(**fields))
+        (first,) = await claim(engine, mail=1)
+        entry = JournalEntry(execution_id=first.id, token=first.token, progress=Progress(1), lines=(LINE,))
+        await engine.record_many([entry])
+        await engine.settle_many([ending(first, BOOM, attempts=2, delay_ms=7)])
+        clock.move(7)
+        (again,) = await claim(engine, mail=1)
+        assert await engine.settle_many([ending(again, outcome, now=clock.now)]) == [True]
+    delayed, waiting, running = await put(engine, new(delay_ms=5), new("other"), new("third"))
+    await engine.cancel_many([delayed, waiting])
+    (held,) = await claim(engine, third=1)
+    await engine.cancel_many([running])
+    await engine.settle_many([ending(held, BOOM, attempts=5, now=clock.now)])
+    await engine.pause("x")
+    await engine.resume("x")
+
+
+async def test_everything_of_finished_ones_expires_by_itself(engine, own, clock):
+    await a_life(engine, clock)
+    parts = [key for key in own.there() if key.startswith(("e:", "l:", "x:", "k:", "i:c:", "c:", "seq"))]
+    assert len(parts) > 12
+    assert set(parts).isdisjoint(own.lasting())
+    root = f"netscript:{{{own.name}}}:"
+    week = 7 * 24 * 3600
+    ages = [own.client.ttl(root + key) for key in parts if key.startswith(("e:", "l:", "x:"))]
+    assert all(week < age <= 2 * week for age in ages), "the live age and a week of grace"
+
+
+async def test_nothing_lasting_is_left_once_all_is_swept(engine, own, clock):
+    await a_life(engine, clock)
+    garbage = await engine.bury_raw(b"raw", "why")
+    assert await engine.purge_dead(DeadFilter(ids=(garbage,))) == 1
+    clock.move(100 * DAY_MS)
+    while (await engine.sweep(2)).deleted:
+        pass
+    assert own.lasting() == []
+    assert [key for key in own.there() if key.startswith(("e:", "l:", "x:"))] == []
+
+
+async def test_nothing_lasting_is_left_once_the_dead_are_purged_and_the_rest_is_archived(engine, own, clock):
+    await a_life(engine, clock)
+    await engine.purge_dead(DeadFilter())
+    clock.move(8 * DAY_MS)
+    while aged := await engine.aged(3):
+        assert await engine.drop_aged(aged) == len(aged)
+    assert own.lasting() == []
+
+
+async def test_what_expired_before_a_sweeper_came_hides_nothing_and_leaves_nothing(engine, own, clock):
+    await a_life(engine, clock)
+    root = f"netscript:{{{own.name}}}:"
+    for key in own.client.scan_iter(root + "[elx]:*"):
+        own.client.delete(key)  # as expiry does after the grace
+    clock.move(10)
+    (late,) = await put(engine)
+    (execution,) = await claim(engine)
+    await engine.settle_many([ending(execution, now=clock.now)])
+    assert [one.id for one in await engine.find(HistoryQuery())] == [late]
+    clock.move(8 * DAY_MS)
+    (aged,) = await engine.aged(1)
+    assert aged.execution.id == late
+    assert await engine.drop_aged([aged]) == 1
+    assert own.lasting() == []
+
+
+async def test_a_worker_that_never_signs_off_expires_too(engine, own):
+    info = {"host": "h", "pid": 1, "role": "all", "topics": (), "slots_total": 1, "slots_busy": 0}
+    await engine.announce(WorkerInfo(id="w", started_at=0, last_seen_at=0, **info))
+    assert own.there() == ["workers"]
+    assert own.lasting() == []
+
+
+async def test_two_queue_names_on_one_server_never_see_each_other(engine, own, redis_server):
+    other = RedisEngine(redis_server.url, own.name + "-2")
+    await other.open()
+    try:
+        await put(engine)
+        assert await claim(other) == []
+        assert await other.find(HistoryQuery()) == []
+        assert await other.wait_for_end(["nobody"], min(1, BOUND_MS)) == []
+    finally:
+        await other.close()
+
+
+async def test_an_erased_queue_leaves_no_key_and_others_alone(engine, own, redis_server):
+    other = RedisEngine(redis_server.url, own.name + "-[x]*")
+    await other.open()
+    await put(engine, *(new() for _ in range(5)))
+    await claim(engine)
+    await put(other)
+    await engine.erase()
+    assert own.there() == []
+    assert len(await claim(other)) == 1
+    await other.erase()
+    assert await other.find(HistoryQuery()) == []
+    await other.close()
+
+
+async def test_indexes_that_have_nothing_in_common_are_not_walked(engine, own):
+    await put(engine, *(new("a", topic="x") for _ in range(2000)), new("a", topic="y"), new("b", topic="z"))
+    own.client.config_resetstat()
+    assert await engine.find(HistoryQuery(target="a", topic="z")) == []
+    assert "cmdstat_hmget" not in own.client.info("commandstats")
+    (found,) = await engine.find(HistoryQuery(target="a", topic="y"))
+    assert (found.target, found.topic) == ("a", "y")
