@@ -112,11 +112,15 @@ class BenchProject:
         """Return the path of its config file."""
         return self.directory / "config.toml"
 
+    def options(self) -> "LoadOptions":
+        """Return how it is loaded."""
+        return options.load_options(self.config)
+
     def settings(self) -> "Settings":
         """Load its settings."""
         from netscript_workers.cli.session import settings_of
 
-        return settings_of(options.load_options(self.config))
+        return settings_of(self.options())
 
     def write(self) -> None:
         """Write its files; the queue is made by whoever opens it first."""

@@ -36,6 +36,7 @@ ERRORS: Final[Mapping[str, str]] = {
     "E028": "the plan needs more memory than --max-memory allows",
     "E029": "the store cannot be reached (--connect)",
     "E030": "a queue provider whose server nothing names",
+    "E033": "a file of runtime_dir that cannot be used",
 }
 
 WARNINGS: Final[Mapping[str, str]] = {
@@ -57,12 +58,10 @@ WARNINGS: Final[Mapping[str, str]] = {
 }
 
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
-    "W103": "tasks",
-    "W104": "permissions of jobs",
-    "W105": "limits of jobs",
+    "W104": "permissions of jobs, and of tasks that are not deno's",
+    "W105": "limits of jobs and tasks",
     "W106": "schedules",
     "W107": "metrics",
-    "W108": "files in runtime_dir",
     "W109": "exporting telemetry (OTEL_* variables)",
     "W110": "distributed groups (workers run)",
     "W111": "the HTTP API (workers api)",

@@ -10,10 +10,10 @@ import msgspec
 
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
-from netscript_workers.domain.outcome import Cause, Kind, Outcome
+from netscript_workers.domain.outcome import Kind, Outcome
 from netscript_workers.domain.retry import RetryPolicy, policy_of
 from netscript_workers.domain.settlement import Action, Settlement, decide, retain_of
-from netscript_workers.domain.target import Concept, RunnerMode, Target
+from netscript_workers.domain.target import Mode, Target
 from netscript_workers.errors import SlotError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.history import JournalEntry
@@ -37,8 +37,8 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     targets: Mapping[str, Target]
-    runners: Mapping[RunnerMode, Runner]
-    chaining: Mapping[RunnerMode, ChainingRunner]
+    runners: Mapping[Mode, Runner]
+    chaining: Mapping[Mode, ChainingRunner]
     clock: Clock
     settle: Callable[[Settlement, JournalEntry | None], None]
     report: Callable[["Attempt"], None]
@@ -96,12 +96,12 @@ class Attempt(RunReports):
         self._task = loop.create_task(self._run(after))
 
     @property
-    def chain(self) -> RunnerMode | None:
+    def chain(self) -> Mode | None:
         """The mode whose runner can be handed this run ahead; None when it must wait for a slot here, or runs nowhere."""
         target = self.target
-        if target is None or target.runtime not in self.workshop.chaining or self._refusal() is not None:
+        if target is None or target.mode not in self.workshop.chaining or self._refusal() is not None:
             return None
-        return target.runtime
+        return target.mode
 
     @property
     def is_under_way(self) -> bool:
@@ -153,12 +153,6 @@ class Attempt(RunReports):
             return outcomes.failed(
                 f"{target.id} is disabled. Enable it and requeue this dead letter, or purge it.", retry=False
             )
-        if target.concept is not Concept.JOB:
-            return outcomes.failed(
-                f"{target.id} is a task ({target.type}); this version runs jobs only.",
-                Cause.FAILURE,
-                retry=False,
-            )
         return None
 
     async def _outcome_of_run(self, after: "Attempt | None") -> Outcome:
@@ -166,11 +160,11 @@ class Attempt(RunReports):
         assert target is not None  # noqa: S101 - `_refusal` has seen to it
         try:
             if after is not None:
-                runner = self.workshop.chaining[target.runtime]
+                runner = self.workshop.chaining[target.mode]
                 return await runner.run_after(after, self.execution, target, self, self)
             assert self.started_at is not None  # noqa: S101 - `start` has set it
             deadline = self.started_at + target.timeout
-            return await self.workshop.runners[target.runtime].run(self.execution, target, deadline, self)
+            return await self.workshop.runners[target.mode].run(self.execution, target, deadline, self)
         except asyncio.CancelledError:
             return self._outcome_of_stop()
         except SlotError as error:

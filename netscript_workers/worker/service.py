@@ -10,7 +10,7 @@ import msgspec
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.settlement import Action, Settlement
-from netscript_workers.domain.target import RunnerMode, Target
+from netscript_workers.domain.target import Mode, Target
 from netscript_workers.errors import EngineError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import ClaimRequest, Queue
@@ -38,7 +38,7 @@ class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
 
     queue: Queue
     targets: Mapping[str, Target]
-    runners: Mapping[RunnerMode, Runner]
+    runners: Mapping[Mode, Runner]
     pool: Pool
     terms: LeaseTerms
     clock: Clock
@@ -62,11 +62,7 @@ class WorkerService:
             mode: one for mode, one in parts.runners.items() if isinstance(one, ChainingRunner) and one.chains
         }
         self.lanes = Lanes(parts.pool)
-        self._limits = {
-            target.id: target.max_concurrency
-            for target in parts.targets.values()
-            if target.max_concurrency is not None
-        }
+        self._limits = _limits_of(parts.targets)
         self._workshop = Workshop(
             targets=parts.targets,
             runners=parts.runners,
@@ -135,6 +131,10 @@ class WorkerService:
                 self.lanes.busy,
                 INTERRUPT_BOUND_MS,
             )
+
+    def targets_changed(self) -> None:
+        """Take in that the mapping of targets holds others now; what is under way goes on as it began."""
+        self._limits = _limits_of(self._parts.targets)
 
     def pause(self) -> None:
         """Claim nothing until `resume`; runs go on, what has not started goes back."""
@@ -261,3 +261,9 @@ class WorkerService:
             attempt.cancel_unstarted()
         else:
             attempt.stop(Stop.CANCEL)
+
+
+def _limits_of(targets: Mapping[str, Target]) -> dict[str, int]:
+    return {
+        target.id: target.max_concurrency for target in targets.values() if target.max_concurrency is not None
+    }

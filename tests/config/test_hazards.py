@@ -96,8 +96,9 @@ def test_a_warning_stands_where_its_key_stands(load):
 @pytest.mark.parametrize(
     ("text", "environ", "targets", "code"),
     [
-        ("", {}, [task()], "W103"),
-        ('[[tasks]]\nid = "t"\nentrypoint = "t.ts"\n', {}, [], "W103"),
+        ("", {}, [task(type=TaskType.SHELL, permissions=Permissions())], "W104"),
+        ("", {}, [task(limits=Limits(memory=1))], "W105"),
+        ("", {}, [task(schedule="@daily")], "W106"),
         ("", {}, [job(permissions=Permissions())], "W104"),
         ("", {}, [job(limits=Limits(memory=1))], "W105"),
         ("", {}, [job(schedule="@daily")], "W106"),
@@ -112,15 +113,6 @@ def test_what_this_version_cannot_do_has_its_code(load, text, environ, targets, 
     found = config.unavailable(settings, {target.id: target for target in targets})
     assert [problem.code for problem in found] == [code]
     assert "not available in this version" in found[0].message
-
-
-def test_files_in_runtime_dir_are_not_ignored(load, tmp_path):
-    settings = load("").settings
-    assert config.unavailable(settings, {}) == []
-    (tmp_path / "workers" / "runtime" / "tasks").mkdir(parents=True)
-    assert config.unavailable(settings, {}) == []
-    (tmp_path / "workers" / "runtime" / "tasks" / "v1.0.0.json").write_text("{}")
-    assert [problem.code for problem in config.unavailable(settings, {})] == ["W108"]
 
 
 def test_what_belongs_to_other_commands_does_not_stop_a_daemon():
