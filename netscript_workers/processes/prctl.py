@@ -13,6 +13,7 @@ from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
+_PR_GET_CHILD_SUBREAPER: Final = 37
 
 
 class ProcessControl:
@@ -35,6 +36,13 @@ class ProcessControl:
         Survives exec, is not passed on to children. The caller must reap what it adopts.
         """
         return self._set(_PR_SET_CHILD_SUBREAPER, 1)
+
+    def adopts_orphans(self) -> bool:
+        """Tell whether `adopt_orphans` is in force."""
+        if self._prctl is None:
+            return False
+        answer = ctypes.c_int(0)
+        return self._prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0) == 0 and bool(answer.value)
 
     def leave_orphans(self) -> bool:
         """Take `adopt_orphans` back; what was adopted stays."""

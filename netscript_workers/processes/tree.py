@@ -8,10 +8,11 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 _PS_SECONDS: Final = 10
+_ROUNDS: Final = 50  # a fork bomb that is faster than this many looks goes on below the nearest reaper
 
 
 def children_of(pid: int) -> list[int]:
@@ -46,9 +47,9 @@ def descendants_of(pid: int) -> list[int]:
 
 
 def kill_all(pids: Iterable[int]) -> None:
-    """Send SIGKILL to each of `pids`; one that is gone already is no error."""
+    """Send SIGKILL to each of `pids`; one that is gone already, or has become another user's, is no error."""
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 
 
@@ -66,6 +67,26 @@ def kill_tree(pid: int) -> list[int]:
             os.killpg(pid, signal.SIGKILL)
     kill_all(family)
     return family
+
+
+def end_families(roots: Collection[int]) -> None:
+    """Send SIGKILL to each of `roots` and to all their descendants, however fast those fork.
+
+    Everything found is stopped first, and looked at again until nothing new is found, so that none forks away in between. What
+    was orphaned meanwhile is adopted by the nearest reaper, which must call again. A process of another user is left alone.
+    """
+    stopped: set[int] = set()
+    known = set(roots)
+    for _ in range(_ROUNDS):
+        fresh = known - stopped
+        if not fresh:
+            break
+        for pid in fresh:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGSTOP)
+        stopped |= fresh
+        known |= {child for pid in roots for child in descendants_of(pid)}
+    kill_all(known)
 
 
 def _is_gone(pid: int) -> bool:

@@ -1,0 +1,163 @@
+"""A keeper: the process that starts one program at a time, waits for it, and ends all that it leaves behind.
+
+A keeper adopts whatever daemonises itself below it, and has no other children than its program. So each further child is a
+leftover of that very program, however often it forked, changed its session or emptied its environment. When the daemon's end of
+the socket closes, however the daemon died, the keeper ends the program with all its descendants, and then itself.
+"""
+
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from types import FrameType
+from typing import Final
+
+from netscript_workers.processes.blocking_frames import BlockingFrames, DaemonGoneError
+from netscript_workers.processes.ending import exit_code
+from netscript_workers.processes.prctl import ProcessControl
+from netscript_workers.processes.spawn import NOT_STARTED, Confine, NotStartedError, start, start_confined
+from netscript_workers.processes.spawn_messages import (
+    TO_KEEPER,
+    Exited,
+    Kill,
+    Spawn,
+    Started,
+    ToKeeper,
+)
+from netscript_workers.processes.tree import children_of, end_families
+
+_CHUNK: Final = 65_536
+_FDS_PER_PROGRAM: Final = 3
+_KILL_SECONDS: Final = 2.0  # how long the end of a program waits for its last descendant
+_END_SECONDS: Final = 5.0  # how long the end of the keeper waits for it
+_LOOK_AGAIN_MS: Final = 10
+_RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+
+
+class Keeper:
+    """Serves the daemon over `connection` (owned, blocking). `confiners` are the functions that confine, by module."""
+
+    def __init__(
+        self, connection: socket.socket, process: ProcessControl, confiners: Mapping[str, Confine]
+    ) -> None:
+        self._frames = BlockingFrames(connection, TO_KEEPER)
+        self._process = process
+        self._confiners = confiners
+        self._own_pid = os.getpid()
+        self._serial = 0
+        self._pid = 0  # 0: no program
+        self._exited: Exited | None = None
+        self._give_up_at = 0.0
+        self._wake_reading, self._wake_writing = socket.socketpair()
+
+    def main(self) -> None:
+        """Serve until the daemon is gone; everything below this process is gone when it returns."""
+        self._process.adopt_orphans()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, _wake_up)  # the daemon decides when programs end
+        self._wake_reading.settimeout(0)
+        self._wake_writing.settimeout(0)
+        signal.set_wakeup_fd(self._wake_writing.fileno(), warn_on_full_buffer=False)
+        try:
+            self._serve()
+        except DaemonGoneError:
+            self._end_all()
+
+    def _serve(self) -> None:
+        poll = select.poll()
+        poll.register(self._frames, select.POLLIN)
+        poll.register(self._wake_reading, select.POLLIN)
+        control = self._frames.fileno()
+        while True:
+            events = poll.poll(None if self._exited is None else _LOOK_AGAIN_MS)
+            woken = self._exited is not None
+            for fd, _ in events:
+                if fd == control:
+                    for message in self._frames.receive():
+                        self._obey(message)
+                else:
+                    woken = True
+                    self._wake_reading.recv(_CHUNK)
+            if woken:
+                self._reap()
+
+    def _obey(self, message: ToKeeper) -> None:
+        if isinstance(message, Spawn):
+            fds = self._frames.take_fds(_FDS_PER_PROGRAM)
+            try:
+                self._start(message, fds)
+            finally:
+                for fd in fds:
+                    os.close(fd)
+        elif message.serial == self._serial and self._pid:
+            if isinstance(message, Kill):
+                end_families([self._pid])
+            else:
+                self._signal(message.number)
+
+    def _start(self, order: Spawn, fds: list[int]) -> None:
+        self._serial = order.serial
+        try:
+            if order.confinement is None:
+                self._pid = start(order, fds)
+            else:
+                confine = self._confiners[order.confinement.module]
+                self._pid = start_confined(order, fds, confine, self._process, self._frames.send)
+        except NotStartedError as error:
+            self._frames.send(error.refused)
+            self._frames.send(Exited(order.serial, NOT_STARTED))
+        else:
+            self._frames.send(Started(order.serial, self._pid))
+
+    def _signal(self, number: int) -> None:
+        try:
+            os.killpg(self._pid, number)
+        except ProcessLookupError:
+            pass  # it is dead and not reaped yet: its exit is on its way
+        except PermissionError:
+            end_families([self._pid])  # it has changed its user; what can be ended is
+
+    def _reap(self) -> None:
+        """Take in what has ended, end what it left behind, and report the program once its whole family is gone."""
+        self._collect()
+        if self._exited is None:
+            return
+        leftovers = children_of(self._own_pid)
+        if leftovers:
+            end_families(leftovers)
+            if time.monotonic() < self._give_up_at:
+                return
+        exited, self._exited = self._exited, None
+        self._frames.send(Exited(exited.serial, exited.status, exited.max_rss, exited.cpu_ms, len(leftovers)))
+
+    def _collect(self) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self._pid:
+                self._pid = 0
+                self._give_up_at = time.monotonic() + _KILL_SECONDS
+                cpu_ms = round((usage.ru_utime + usage.ru_stime) * 1000)
+                self._exited = Exited(self._serial, exit_code(status), usage.ru_maxrss * _RSS_UNIT, cpu_ms)
+
+    def _end_all(self) -> None:
+        give_up_at = time.monotonic() + _END_SECONDS
+        while time.monotonic() < give_up_at:
+            self._collect()
+            children = children_of(self._own_pid)
+            if not children:
+                return
+            end_families(children)
+            select.select([self._wake_reading], [], [], _LOOK_AGAIN_MS / 1000)
+        sys.stderr.write(f"netscript-workers: processes {children_of(self._own_pid)} could not be ended\n")
+
+
+def _wake_up(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: that there is a handler makes Python write to the wakeup socket, and leaves programs the default."""
