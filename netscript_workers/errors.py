@@ -107,3 +107,20 @@ class EngineFormatError(EngineError):
 
 class SlotError(WorkersError):
     """A slot's process could not be started or broke the protocol."""
+
+
+class PermissionsUnenforceableError(WorkersError):
+    """A target's permissions or limits cannot be enforced on this host, and `sandbox = "require"` forbids to run it otherwise.
+
+    `missing` says for each of them what is missing and the cure.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, target: str, missing: tuple[str, ...]) -> None:
+        """Build the message from what is missing."""
+        super().__init__(
+            f"the permissions of “{target}” cannot be enforced here: {'; '.join(missing)}. "
+            "`workers doctor` shows what this host can do; sandbox = “best-effort” would run it all the same"
+        )
+        self.missing = missing

@@ -78,7 +78,11 @@ class KeeperSource:
         error: str | None = None
         for name in order.modules:
             try:
-                self._confiners[name] = importlib.import_module(name).apply
+                module = importlib.import_module(name)
+                prepare = getattr(module, "prepare", None)
+                if prepare is not None:
+                    prepare()
+                self._confiners[name] = module.apply
             except Exception as fault:  # noqa: BLE001 - a module may raise anything; the daemon is told
                 error = f"{name}: {type(fault).__name__}: {fault}"
         gc.collect()

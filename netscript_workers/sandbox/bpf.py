@@ -79,7 +79,9 @@ class Program:
     def assembled(self) -> bytes:
         """Return the program as the kernel reads it."""
         if len(self._instructions) > MAX_INSTRUCTIONS:
-            raise ValueError(f"a filter of {len(self._instructions)} instructions; the kernel takes {MAX_INSTRUCTIONS}")
+            raise ValueError(
+                f"a filter of {len(self._instructions)} instructions; the kernel takes {MAX_INSTRUCTIONS}"
+            )
         return b"".join(struct.pack("=HBBI", *each) for each in self._instructions)
 
     def _add(self, code: int, if_true: int, if_false: int, value: int) -> None:

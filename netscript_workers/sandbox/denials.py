@@ -8,20 +8,23 @@ from typing import Final
 import msgspec
 
 MARK: Final = "netscript-workers: denied:"
-_QUOTED: Final = re.compile(r"(?:Errno 13|Errno 1|Errno 2|Errno 30)\][^:\n]*: (?:b?['\"])(?P<path>/[^'\"\n]+)['\"]")
-_SHELL: Final = re.compile(
-    r"(?:^|: )(?P<path>/[^:\n]+): (?:Permission denied|Operation not permitted|No such file or directory|Read-only file system|Is a directory)$"
+_WORDS: Final = "Permission denied|Operation not permitted|No such file or directory|Read-only file system"
+_QUOTED: Final = re.compile(
+    r"(?:Errno 13|Errno 1|Errno 2|Errno 30)\][^:\n]*: (?:b?['\"])(?P<path>/[^'\"\n]+)['\"]"
 )
-_COREUTILS: Final = re.compile(
-    r"['‘](?P<path>/[^'’\n]+)['’]: (?:Permission denied|Operation not permitted|No such file or directory|Read-only file system)"
+_SHELL: Final = re.compile(rf"(?:^|: )(?P<path>/[^:\n]+): (?:{_WORDS})$")
+_COREUTILS: Final = re.compile(rf"['\u2018](?P<path>/[^'\u2019\n]+)['\u2019]: (?:{_WORDS})")
+_DOTNET: Final = re.compile(
+    r"(?:Access to the path|Could not find (?:a part of the path|file)) '(?P<path>/[^'\n]+)'"
 )
-_DOTNET: Final = re.compile(r"(?:Access to the path|Could not find (?:a part of the path|file)) '(?P<path>/[^'\n]+)'")
-_WRITING: Final = re.compile(r"Read-only file system|cannot (?:create|touch|remove|open .* for writing)|Errno 30|Access to the path")
+_WRITING: Final = re.compile(
+    r"Read-only file system|cannot (?:create|touch|remove|open .* for writing)|Errno 30|Access to the path"
+)
 _MISSING: Final = re.compile(r"No such file or directory|Errno 2\]|Could not find")
 
 
 class Denial(msgspec.Struct, frozen=True):
-    """One thing a run was denied: the permission (`net`, `read`, `write`, `run`), what it asked for, and whether that is certain."""
+    """One thing a run was denied: the permission (`net`, `read`, `write`, `run`), what it asked for, and if that is certain."""
 
     permission: str
     asked: str
@@ -73,7 +76,7 @@ def _complaint(line: str, may_read: Callable[[str], bool], may_write: Callable[[
         return None
     path = os.path.normpath(match["path"])
     if not may_read(path):
-        if _MISSING.search(line) and not os.path.exists(path):  # noqa: PTH110 - text of a program, never opened
+        if _MISSING.search(line) and not os.path.exists(path):
             return Denial("write", path) if _WRITING.search(line) else None
         return Denial("write" if _WRITING.search(line) else "read", path)
     if not may_write(path) and not _MISSING.search(line):

@@ -1,14 +1,13 @@
-"""Carrying rules out in a process that was just forked: it stays behind to watch, and its grandchild goes on, confined.
+"""Carrying rules out in a process that was just forked: it stays outside and watches; what it starts inside goes on, confined.
 
-Three processes with rooms: this one, which whoever forked it waits for; the init of the new process room, which answers what the
-filter asks and ends everything with the program; and the program's own. Without rooms the first is the watcher itself.
-The first mirrors how the program ended, so that it looks from outside as if it were the program.
+Three processes: the watcher, which whoever forked it waits for, and which ends as the program did; the init of the new rooms,
+with whose end everything in them ends; and the program. Without rooms there is no init, and the watcher ends what is left.
 """
 
+import contextlib
+import functools
 import os
 import resource
-import shutil
-import signal
 import socket
 from collections.abc import Iterable
 from typing import Final, NoReturn
@@ -20,69 +19,68 @@ from netscript_workers.sandbox.kernel import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIV
 from netscript_workers.sandbox.listening import install
 from netscript_workers.sandbox.numbers import this_machine
 from netscript_workers.sandbox.rules import Rules, decoded
-from netscript_workers.sandbox.watching import Watch
+from netscript_workers.sandbox.watching import Watch, stand_aside, tell_end
 
 PROXY_PORT: Final = 3128
-_GROUP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _PROXY_SECONDS: Final = 10
-_NOT_STARTED: Final = 127
-_STATUS_BYTES: Final = 4
 _LAST_DESCRIPTOR: Final = 2**31 - 1
 _CLOSE_ON_EXEC: Final = 4
+_MEMORY: Final = frozenset({resource.RLIMIT_AS, resource.RLIMIT_DATA})
 
 
 def apply(rules: bytes) -> None:
     """Confine what this process, single-threaded and just forked, is about to become.
 
-    Returns in the confined process only, which is then to execute a program or to run what it likes. Raises `OSError`, in
-    whichever process it happens, when a step is refused; nothing has been started then.
+    Rules that carry the words of a program have it started here, and this never returns. Otherwise it returns in the confined
+    process only. Raises `OSError`, in whichever process it happens, when a step is refused; nothing has been started then.
     """
     confine(decoded(rules))
 
 
-def confine(rules: Rules) -> None:
-    """Do what `apply` does, with rules in hand."""
+def prepare() -> None:
+    """Look up once, before the first fork, what every confined process needs."""
+    if this_machine() is not None:
+        _kernel()
+
+
+@functools.cache
+def _kernel() -> Kernel:
     machine = this_machine()
     if machine is None:
         raise OSError(38, "the sandbox needs Linux on x86_64 or aarch64")
-    kernel = Kernel(machine)
-    cwd = os.getcwdb()
-    telling = None
-    if rules.rooms:
-        telling = _enter_rooms(kernel, rules, cwd)
-    elif rules.private_tmp:
-        os.mkdir(rules.private_tmp, 0o700)
-    kernel.prctl(PR_SET_NO_NEW_PRIVS, 1)
-    listener = install(kernel, rules.filter) if rules.filter else None
-    started, starting = os.pipe()  # closed by the program's start
-    pid = os.fork()
-    if pid == 0:
-        for fd in (started, listener, telling):
-            if fd is not None:
-                os.close(fd)
-        _become_confined(kernel, rules)
+    return Kernel(machine)
+
+
+def confine(rules: Rules) -> None:
+    """Do what `apply` does, with rules in hand."""
+    if rules.limits_only:
+        _set_limits(rules.limits)
         return
-    _keep_only(fd for fd in (listener, started, telling) if fd is not None)
-    _watch(kernel, rules, Watch(pid, listener, started, inside=bool(rules.rooms)), telling)
-
-
-def _enter_rooms(kernel: Kernel, rules: Rules, cwd: bytes) -> int:
-    """Return in the init of the new rooms, with the pipe for the program's end; the calling process mirrors that end."""
-    namespaces.open_rooms(kernel, rules.rooms)
-    ProcessControl().die_with_parent()  # the kernel may have forgotten it with the change of user
-    connection = _offer_to_proxy(rules) if rules.proxy else None
-    reading, writing = os.pipe()
+    kernel = _kernel()
+    process = ProcessControl()
+    cwd = os.getcwdb()
+    connection = None
+    if rules.rooms:
+        namespaces.open_rooms(kernel, rules.rooms)
+        process.die_with_parent()  # the kernel may have forgotten it with the change of user
+        connection = _offer_to_proxy(rules) if rules.proxy else None
+    else:
+        process.adopt_orphans()  # there is no process room whose end would end them
+        if rules.private_tmp:
+            os.mkdir(rules.private_tmp, 0o700)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid != 0:
-        _keep_only([reading] if connection is None else [reading, connection.fileno()])
-        _mirror(pid, reading)
-    os.close(reading)
-    ProcessControl().die_with_parent()
+        theirs.close()
+        _keep_only(each.fileno() for each in (ours, connection) if each is not None)
+        Watch(pid, ours, kernel, rules).serve()  # never returns
+    ours.close()
+    process.die_with_parent()
     if connection is not None:
-        connection.close()  # the first process holds it for as long as the run lasts
+        connection.close()  # the watcher holds it for as long as the run lasts
     if rules.view is not None:
         view.enter(kernel, rules.view, cwd)
-    return writing
+    _go_on(kernel, process, rules, theirs)
 
 
 def _offer_to_proxy(rules: Rules) -> socket.socket:
@@ -100,9 +98,39 @@ def _offer_to_proxy(rules: Rules) -> socket.socket:
     return connection
 
 
-def _become_confined(kernel: Kernel, rules: Rules) -> None:
+def _go_on(kernel: Kernel, process: ProcessControl, rules: Rules, channel: socket.socket) -> None:
+    """Start the program in the rooms, or return as what is to run in them; without rooms this process itself is that."""
+    if not rules.rooms:
+        _restrict(kernel, process, rules, channel)
+        _set_limits(rules.limits)
+        channel.close()
+        if rules.argv:
+            os.execve(rules.argv[0], rules.argv, rules.env)  # noqa: S606 - a list of arguments, no shell
+        return
+    # A copy of this process costs a millisecond, so it is spared where nothing has to be set that would bind this one too.
+    if rules.argv and not any(number in _MEMORY for number, _ in rules.limits):
+        _restrict(kernel, process, rules, channel)
+        _set_limits(rules.limits)
+        kernel.prctl(PR_SET_DUMPABLE, 0)
+        pid = os.posix_spawn(rules.argv[0], rules.argv, rules.env)
+        _be_init(pid, channel)
+    kernel.prctl(PR_SET_NO_NEW_PRIVS, 1)
+    pid = os.fork()
+    if pid != 0:
+        namespaces.forgo_privileges(kernel)
+        kernel.prctl(PR_SET_DUMPABLE, 0)
+        _be_init(pid, channel)
+    process.die_with_parent()
+    _restrict(kernel, process, rules, channel)
+    channel.close()
+    _set_limits(rules.limits)
+    if rules.argv:
+        os.execve(rules.argv[0], rules.argv, rules.env)  # noqa: S606 - as above
+
+
+def _restrict(kernel: Kernel, process: ProcessControl, rules: Rules, channel: socket.socket) -> None:
     namespaces.forgo_privileges(kernel)
-    ProcessControl().die_with_parent()
+    process.die_with_parent()
     if rules.landlock:
         own = [(b"/proc/self", landlock.READ)] if not rules.rooms else []
         landlock.restrict(kernel, rules.landlock, [*rules.files, *own], denies_tcp=rules.denies_tcp)
@@ -110,56 +138,30 @@ def _become_confined(kernel: Kernel, rules: Rules) -> None:
         kernel.call("close_range", 3, _LAST_DESCRIPTOR, _CLOSE_ON_EXEC)
     else:
         wipe_environment(frozenset(rules.environment))
-    for number, value in rules.limits:
+    if rules.filter:
+        listener = install(kernel, rules.filter)
+        socket.send_fds(channel, [b"f"], [listener])
+        os.close(listener)
+
+
+def _set_limits(limits: Iterable[tuple[int, int]]) -> None:
+    for number, value in limits:
         _, hard = resource.getrlimit(number)
         least = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(number, (least, least))
 
 
-def _watch(kernel: Kernel, rules: Rules, watch: Watch, telling: int | None) -> NoReturn:
-    """Answer and wait until the program has ended, and end as it did."""
-    status = _NOT_STARTED << 8
+def _be_init(pid: int, channel: socket.socket) -> NoReturn:
+    """Reap whatever ends in the rooms until the program has; then end, and all that is left in them with it."""
     try:
-        _stand_aside()
-        if telling is not None:
-            namespaces.forgo_privileges(kernel)
-            ProcessControl().die_with_parent()
-            kernel.prctl(PR_SET_DUMPABLE, 0)
-        status = watch.until_ended(kernel)
-    except BaseException as error:  # noqa: BLE001 - it must be seen, and must not reach the code of whoever forked this
-        os.write(2, f"netscript-workers: the watcher of a confined run failed: {error!r}\n".encode())
+        stand_aside(keeps_errors=False)
+        while True:
+            ended, status = os.wait()
+            if ended == pid:
+                tell_end(channel, status)
+                break
     finally:
-        if telling is not None:
-            os.write(telling, status.to_bytes(_STATUS_BYTES, "little"))
-            os._exit(0)
-        if rules.private_tmp:
-            shutil.rmtree(rules.private_tmp, ignore_errors=True)
-        _end_like(status)
-
-
-def _mirror(pid: int, reading: int) -> NoReturn:
-    """Wait for the init of the rooms and end as the program in them did."""
-    status = _NOT_STARTED << 8
-    try:
-        _stand_aside()
-        told = os.read(reading, _STATUS_BYTES)
-        _, own = os.waitpid(pid, 0)
-        status = int.from_bytes(told, "little") if len(told) == _STATUS_BYTES else own
-    finally:
-        _end_like(status)
-
-
-def _stand_aside() -> None:
-    """Leave signals to the program, which shares this process group, and its outputs too.
-
-    Standard error stays, for what is denied; a reader sees the end of it with the end of the run.
-    """
-    for number in _GROUP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    os.close(null)
+        os._exit(0)
 
 
 def _keep_only(fds: Iterable[int]) -> None:
@@ -168,15 +170,5 @@ def _keep_only(fds: Iterable[int]) -> None:
     for fd in sorted(fds):
         os.closerange(after, fd)
         after = fd + 1
-    os.closerange(after, _LAST_DESCRIPTOR)
-
-
-def _end_like(status: int) -> NoReturn:
-    """End with the same exit status or by the same signal, leaving no core of this process."""
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if -code != signal.SIGKILL:
-            signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code & 0xFF)
+    with contextlib.suppress(OSError):
+        os.closerange(after, _LAST_DESCRIPTOR)

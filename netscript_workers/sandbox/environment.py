@@ -9,7 +9,19 @@ from netscript_workers.domain.permissions import Grant
 
 # How programs are found and text is written: no secrets, and little works without.
 ALWAYS: Final = frozenset(
-    {"PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "LC_COLLATE", "LC_MESSAGES", "TZ", "TMPDIR"}
+    {
+        "PATH",
+        "LANG",
+        "LANGUAGE",
+        "LC_ALL",
+        "LC_CTYPE",
+        "LC_NUMERIC",
+        "LC_TIME",
+        "LC_COLLATE",
+        "LC_MESSAGES",
+        "TZ",
+        "TMPDIR",
+    }
 )
 # What makes a loader run code that nobody granted.
 _LOADER: Final = ("LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH")
@@ -18,7 +30,7 @@ _SKIPPED_STAT_FIELDS: Final = 47  # of /proc/self/stat behind the name; then com
 
 
 def visible(env: Mapping[str, str], grant: Grant, given: frozenset[str]) -> dict[str, str]:
-    """Return what of `env` a run sees: all with a grant of True, else the granted names, those `given` to it by name, and `ALWAYS`.
+    """Return what of `env` a run sees: all with a grant of True, else the granted names, those `given` by name, and `ALWAYS`.
 
     `LD_PRELOAD` and its like stay only when they are named.
     """
@@ -31,7 +43,7 @@ def visible(env: Mapping[str, str], grant: Grant, given: frozenset[str]) -> dict
 def through_proxy(env: Mapping[str, str], url: str) -> dict[str, str]:
     """Return `env` with `url` as the way out for HTTP and HTTPS, in both spellings that programs look for, and no exceptions."""
     kept = {name: value for name, value in env.items() if name.upper() not in _PROXIES}
-    return {**kept, **{name: url for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}}
+    return {**kept, **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), url)}
 
 
 def wipe_environment(kept: frozenset[bytes]) -> None:
@@ -39,7 +51,7 @@ def wipe_environment(kept: frozenset[bytes]) -> None:
     stays = {name: value for name, value in os.environb.items() if name in kept}
     for name in list(os.environb):
         del os.environb[name]
-    with open("/proc/self/stat", "rb", buffering=0) as file:  # noqa: PTH123 - one read
+    with open("/proc/self/stat", "rb", buffering=0) as file:
         fields = file.read(4096).rsplit(b")", 1)[1].split()
     start, end = int(fields[_SKIPPED_STAT_FIELDS]), int(fields[_SKIPPED_STAT_FIELDS + 1])
     if 0 < start < end:

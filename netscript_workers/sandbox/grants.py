@@ -96,9 +96,9 @@ def _paths(
         return grant
     found: list[str] = []
     for entry in grant:
-        place = os.path.join(cwd, os.path.expanduser(entry))  # noqa: PTH111, PTH118 - text that normpath cleans in `follow`
+        place = os.path.join(cwd, os.path.expanduser(entry))
         real = follow(place, links)
-        if os.path.exists(real):  # noqa: PTH110 - as above
+        if os.path.exists(real):
             found.append(real)
         elif problems is not None:
             problems.append(f"write: there is no {real}; make it, or grant its directory")
@@ -112,7 +112,7 @@ def _programs(
         return grant
     found: list[str] = []
     for entry in grant:
-        path = os.path.join(cwd, entry) if "/" in entry else shutil.which(entry, path=search_path)  # noqa: PTH118 - as above
+        path = os.path.join(cwd, entry) if "/" in entry else shutil.which(entry, path=search_path)
         if path is None or not os.access(path, os.X_OK):
             problems.append(f"run: there is no program {entry!r} here")
             continue

@@ -8,7 +8,6 @@ from netscript_workers.sandbox.numbers import Machine
 
 PR_SET_DUMPABLE: Final = 4
 PR_SET_SECUREBITS: Final = 28
-PR_CAPBSET_DROP: Final = 24
 PR_CAP_AMBIENT: Final = 47
 PR_SET_NO_NEW_PRIVS: Final = 38
 
@@ -37,15 +36,12 @@ class Kernel:
         """Set or ask a property of this process."""
         return self.call("prctl", option, value, third, 0, 0)
 
-    def mount(self, source: bytes | None, target: bytes, kind: bytes | None, flags: int, data: bytes = b"") -> None:
+    def mount(
+        self, source: bytes | None, target: bytes, kind: bytes | None, flags: int, data: bytes = b""
+    ) -> None:
         """Mount `source` at `target`."""
         if self._libc.mount(source, target, kind, ctypes.c_ulong(flags), data or None) != 0:
             raise self._error(f"mount at {os.fsdecode(target)}")
-
-    def detach(self, target: bytes) -> None:
-        """Take the mount at `target` out of sight, now; it ends with its last user."""
-        if self._libc.umount2(target, 2) != 0:
-            raise self._error(f"unmount of {os.fsdecode(target)}")
 
     def _error(self, what: str) -> OSError:
         number = ctypes.get_errno()

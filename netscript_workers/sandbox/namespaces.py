@@ -1,5 +1,6 @@
-"""Rooms of a run's own: namespaces for users, files, processes, the network and shared memory; and the end of all capabilities."""
+"""Rooms of a run's own: namespaces for users, files, processes, network and shared memory; and the end of all capabilities."""
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -9,7 +10,6 @@ from typing import Final
 
 from netscript_workers.sandbox.kernel import (
     PR_CAP_AMBIENT,
-    PR_CAPBSET_DROP,
     PR_SET_NO_NEW_PRIVS,
     PR_SET_SECUREBITS,
     Kernel,
@@ -22,8 +22,9 @@ NEW_PIDS: Final = 0x20000000
 NEW_NETWORK: Final = 0x40000000
 
 _CAPABILITY_VERSION: Final = 0x20080522
-_LAST_CAPABILITY: Final = 63
-_SECURE_BITS: Final = 0xEF  # root is nobody special, capabilities are never kept nor raised, and all of that is locked
+_SECURE_BITS: Final = (
+    0xEF  # root is nobody special, capabilities are never kept nor raised, and all of that is locked
+)
 _CLEAR_ALL: Final = 4
 _UP: Final = 0x1
 _SIOCGIFFLAGS: Final = 0x8913
@@ -54,26 +55,11 @@ def raise_loopback() -> None:
 def forgo_privileges(kernel: Kernel) -> None:
     """Give up every capability for good, and every way to one: setuid programs, root's own, file capabilities."""
     kernel.prctl(PR_SET_NO_NEW_PRIVS, 1)
-    if _has_capabilities():
-        try:
-            kernel.prctl(PR_SET_SECUREBITS, _SECURE_BITS)
-            for number in range(_LAST_CAPABILITY + 1):
-                kernel.prctl(PR_CAPBSET_DROP, number)
-        except OSError as error:
-            # EINVAL: beyond the last capability that this kernel knows. EPERM: none that could be used to have more.
-            if error.errno not in {1, 22}:
-                raise
+    with contextlib.suppress(PermissionError):  # a process without capabilities has none to keep either
+        kernel.prctl(PR_SET_SECUREBITS, _SECURE_BITS)
     kernel.prctl(PR_CAP_AMBIENT, _CLEAR_ALL)
     header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION, 0), 8)
     kernel.call("capset", header, ctypes.create_string_buffer(24))
-
-
-def _has_capabilities() -> bool:
-    with open("/proc/thread-self/status", "rb", buffering=0) as file:  # noqa: PTH123 - on the way of every run
-        for line in file.read(8192).split(b"\n"):
-            if line.startswith(b"CapPrm:"):
-                return int(line.split()[1], 16) != 0
-    return True
 
 
 def _write(path: str, text: str) -> None:

@@ -116,7 +116,7 @@ NEWEST_KNOWN: Final = 469
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """One kind of processor: how seccomp calls it, which column of the table is its own, and the mark of a second ABI (0: none)."""
+    """One kind of processor: how seccomp calls it, its column of the table, and the mark of a second ABI (0: none)."""
 
     name: str
     audit: int

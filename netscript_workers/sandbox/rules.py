@@ -1,4 +1,4 @@
-"""What is to be carried out between fork and exec: the policy's decision as plain steps, on the way to where programs are started."""
+"""What is to be carried out between fork and exec: the policy's decision as plain steps, sent to where programs are started."""
 
 from typing import Final
 
@@ -18,8 +18,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """A file system of the run's own.
 
     `whole`: it begins as all of the host's, read-only unless `whole_writable`; else as nothing. `binds` come parents
-    first; `links` are (place, target); `directories` exist, empty; `hidden` are covered. `own_tmp` is the size of a /tmp of its own in
-    bytes, 0 for none; `tmp_executable` whether what is written there may be loaded as code.
+    first; `links` are (place, target); `directories` exist, empty; `hidden` are covered. `own_tmp` is the size of a
+    /tmp of its own in bytes, 0 for none; `tmp_executable` whether what is written there may be loaded as code.
     """
 
     whole: bool = False
@@ -35,11 +35,12 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a confinement.
 
-    `rooms` are the CLONE_NEW… flags, 0 for none. `files` are Landlock's rules (path, rights) under ABI `landlock` (0: not used), and
-    `denies_tcp` its second guard of the network. `filter` is the seccomp program, empty for none. `limits` are (resource, soft and hard value).
-    `proxy` is the socket of the daemon's proxy and `token` what it knows the run by. `private_tmp` is a directory that the run
-    gets for itself where it has no view. `environment` are the variables that may stay, for a process that is not to be
-    replaced by a program (None: it will be).
+    `rooms` are the CLONE_NEW… flags, 0 for none. `files` are Landlock's rules (path, rights) under ABI `landlock` (0: not
+    used), and `denies_tcp` its second guard of the network. `filter` is the seccomp program, empty for none. `limits` are
+    (resource, value). `proxy` is the socket of the daemon's proxy and `token` what it knows the run by. `private_tmp` is
+    a directory that the run gets for itself where it has no view. `environment` are the variables that may stay, for a
+    process that is not to be replaced by a program (None: it will be). `limits_only`: nothing but the limits holds.
+    `argv` (its first word a path) and `env` are the program to be started.
     """
 
     rooms: int = 0
@@ -54,6 +55,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     token: bytes = b""
     private_tmp: bytes = b""
     environment: tuple[bytes, ...] | None = None
+    limits_only: bool = False
+    argv: tuple[bytes, ...] = ()
+    env: dict[bytes, bytes] = {}
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -1,8 +1,8 @@
 """Which system calls a confined program may make, as a filter. Compiled once for each set of permissions, by the daemon."""
 
 import errno
+import functools
 import socket
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -11,19 +11,93 @@ from netscript_workers.sandbox import bpf
 from netscript_workers.sandbox.numbers import NEWEST_KNOWN, Machine
 
 # Other processes, the kernel's own state, new rooms and mounts, and what has too often been a way out of a sandbox.
-_NEVER: Final = (
-    "ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd process_madvise process_mrelease move_pages migrate_pages "
-    "mount umount2 pivot_root chroot mount_setattr open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick unshare setns "
-    "bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register keyctl add_key request_key "
-    "kexec_load kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct quotactl quotactl_fd "
-    "syslog settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname iopl ioperm modify_ldt "
-    "open_by_handle_at name_to_handle_at fanotify_init vhangup uselib nfsservctl lookup_dcookie memfd_secret"
-).split()
+_NEVER: Final = [
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "kcmp",
+    "pidfd_getfd",
+    "process_madvise",
+    "process_mrelease",
+    "move_pages",
+    "migrate_pages",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "mount_setattr",
+    "open_tree",
+    "open_tree_attr",
+    "move_mount",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "unshare",
+    "setns",
+    "bpf",
+    "perf_event_open",
+    "userfaultfd",
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "keyctl",
+    "add_key",
+    "request_key",
+    "kexec_load",
+    "kexec_file_load",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "reboot",
+    "swapon",
+    "swapoff",
+    "acct",
+    "quotactl",
+    "quotactl_fd",
+    "syslog",
+    "settimeofday",
+    "clock_settime",
+    "clock_adjtime",
+    "adjtimex",
+    "sethostname",
+    "setdomainname",
+    "iopl",
+    "ioperm",
+    "modify_ldt",
+    "open_by_handle_at",
+    "name_to_handle_at",
+    "fanotify_init",
+    "vhangup",
+    "uselib",
+    "nfsservctl",
+    "lookup_dcookie",
+    "memfd_secret",
+]
 # Landlock does not look at these: without a view of its own, a program could use them on files it may not write.
-_METADATA: Final = (
-    "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat setxattr lsetxattr fsetxattr setxattrat removexattr "
-    "lremovexattr fremovexattr removexattrat file_setattr utime utimes futimesat utimensat"
-).split()
+_METADATA: Final = [
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "fchmodat2",
+    "chown",
+    "fchown",
+    "lchown",
+    "fchownat",
+    "setxattr",
+    "lsetxattr",
+    "fsetxattr",
+    "setxattrat",
+    "removexattr",
+    "lremovexattr",
+    "fremovexattr",
+    "removexattrat",
+    "file_setattr",
+    "utime",
+    "utimes",
+    "futimesat",
+    "utimensat",
+]
 # Shared by all processes of the machine unless there is a room of its own for them.
 _SHARED_MEMORY: Final = ("shmget", "semget", "msgget", "mq_open")
 _NEW_ROOMS: Final = 0x7E020080  # every CLONE_NEW… flag
@@ -46,7 +120,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     `has_ipc`: there is a view of the files, and a room for shared memory, of the run's own. `memfd`: files without a name.
     """
 
-    families: Sequence[int] = ()
+    families: tuple[int, ...] = ()
     raw: bool = False
     may_exec: bool = True
     has_view: bool = True
@@ -55,6 +129,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     metadata: bool = True
 
 
+@functools.lru_cache(maxsize=64)
 def compiled(calls: Calls, machine: Machine) -> bytes:
     """Return the filter as the kernel reads it. Denied sockets and starts are told to the listener, which answers EACCES."""
     program = bpf.Program()
@@ -136,5 +211,8 @@ def _sockets(calls: Calls) -> bpf.Program:
             allowed.verdict(bpf.ALLOW)
         body.load(bpf.argument_at(_FAMILY))
         body.block(family, allowed)
+    # The C library tries local sockets of name services all the time, and does without: not worth a word.
+    body.load(bpf.argument_at(_FAMILY))
+    body.if_equal(socket.AF_UNIX, _EACCES)
     body.verdict(bpf.NOTIFY)
     return body

@@ -1,18 +1,30 @@
-"""The watcher of a confined run: answers the calls that its filter asks about, says what was denied, reaps what is left to it."""
+"""The watcher of a confined run: answers what its filter asks about, says what was denied, and ends as the program did."""
 
 import os
+import resource
 import select
+import shutil
 import signal
 import socket
 import time
-from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 from netscript_workers.processes.tree import children_of, kill_tree
 from netscript_workers.sandbox.denials import MARK
 from netscript_workers.sandbox.kernel import Kernel
 from netscript_workers.sandbox.listening import Asked, answer, receive
+from netscript_workers.sandbox.rules import Rules
 
+_GROUP_SIGNALS: Final = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+_NOT_STARTED: Final = 127
+_STATUS_BYTES: Final = 4
 _MAX_TOLD: Final = 20
 _PATH_BYTES: Final = 4096
 _END_SECONDS: Final = 2.0
@@ -20,56 +32,64 @@ _LOOK_AGAIN_MS: Final = 10
 
 
 class Watch:
-    """Watches over the program `pid`. `started` reads as ended once the program has begun: from then on no start is let through.
+    """Watches over a run whose first process is `pid`; `channel` brings the listener of its filter, and the program's end.
 
-    `inside`: this process is the init of a process room, whose end ends all others.
+    One start of a program is let through, our own code's, before anything else runs; in a process that goes on as it is, none.
     """
 
-    def __init__(self, pid: int, listener: int | None, started: int, *, inside: bool) -> None:
+    def __init__(self, pid: int, channel: socket.socket, kernel: Kernel, rules: Rules) -> None:
         self._pid = pid
-        self._listener = listener
-        self._started = started
-        self._inside = inside
-        self._has_begun = False
+        self._channel = channel
+        self._kernel = kernel
+        self._rules = rules
+        self._starts = {kernel.machine.number("execve"), kernel.machine.number("execveat")}
+        self._has_begun = rules.environment is not None
         self._told: set[str] = set()
+        self._status: int | None = None
 
-    def until_ended(self, kernel: Kernel) -> int:
-        """Serve until the program has ended; returns its wait status."""
-        reading, writing = socket.socketpair()
-        reading.settimeout(0)
-        writing.settimeout(0)
-        signal.signal(signal.SIGCHLD, _wake_up)
-        signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+    def serve(self) -> NoReturn:
+        """Watch until the run is over, and end as the program did."""
+        try:
+            stand_aside(keeps_errors=True)
+            self._serve()
+            _, status = os.waitpid(self._pid, 0)
+            if self._status is None:
+                self._status = status  # of the program itself without rooms, or of an init that was killed
+            if not self._rules.rooms:
+                self._end_descendants()
+        except BaseException as error:  # noqa: BLE001 - it must be seen, and must not reach the code of whoever forked this
+            os.write(2, f"netscript-workers: the watcher of a confined run failed: {error!r}\n".encode())
+        finally:
+            if self._rules.private_tmp:
+                shutil.rmtree(self._rules.private_tmp, ignore_errors=True)
+            _end_like(_NOT_STARTED << 8 if self._status is None else self._status)
+
+    def _serve(self) -> None:
+        """Answer until the channel closes: its other end is held by the init of the rooms, or until the program begins."""
         poll = select.poll()
-        poll.register(reading, select.POLLIN)
-        if self._listener is not None:
-            poll.register(self._listener, select.POLLIN)
-        status = self._reap()
-        while status is None:
+        poll.register(self._channel, select.POLLIN)
+        listener: int | None = None
+        open_ends = 1
+        while open_ends:
             for fd, event in poll.poll():
-                if fd == reading.fileno():
-                    reading.recv(4096)
-                elif event & select.POLLIN:
-                    self._answer(kernel)
+                if fd == listener:
+                    if event & select.POLLIN:
+                        self._answer(fd)
+                    else:
+                        poll.unregister(fd)  # nobody is held by the filter any more
+                        open_ends -= 1
+                    continue
+                data, fds, _, _ = socket.recv_fds(self._channel, 64, 1)
+                if fds:
+                    listener = fds[0]
+                    poll.register(listener, select.POLLIN)
+                    open_ends += 1
+                elif data:
+                    self._status = int.from_bytes(data, "little")
+                    return
                 else:
-                    poll.unregister(fd)  # nobody is held by the filter any more
-            status = self._reap()
-        if not self._inside:
-            self._end_descendants()
-        return status
-
-    def _reap(self) -> int | None:
-        """Take in all that has ended; returns the program's status when it was among them."""
-        found: int | None = None
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return found
-            if pid == 0:
-                return found
-            if pid == self._pid:
-                found = status
+                    poll.unregister(fd)
+                    open_ends -= 1
 
     def _end_descendants(self) -> None:
         give_up_at = time.monotonic() + _END_SECONDS
@@ -79,41 +99,58 @@ class Watch:
             self._reap()
             select.select([], [], [], _LOOK_AGAIN_MS / 1000)
 
-    def _answer(self, kernel: Kernel) -> None:
-        if self._listener is None:
+    def _reap(self) -> None:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
             return
-        asked = receive(self._listener)
+
+    def _answer(self, listener: int) -> None:
+        asked = receive(listener)
         if asked is None:
             return
-        is_start = asked.number in {kernel.machine.number("execve"), kernel.machine.number("execveat")}
-        if is_start and asked.pid == self._pid and not self._begun():
-            answer(self._listener, asked.key, denied=False)  # our own code's, before the program is there
+        is_start = asked.number in self._starts
+        if is_start and not self._has_begun:
+            self._has_begun = True
+            answer(listener, asked.key, denied=False)
             return
-        told = _run_asked(kernel, asked) if is_start else _network_asked(asked)
-        answer(self._listener, asked.key, denied=True)
+        told = self._run_asked(asked) if is_start else _network_asked(asked)
         if told not in self._told and len(self._told) < _MAX_TOLD:
             self._told.add(told)
             os.write(2, f"{MARK} {told}\n".encode("utf-8", "replace"))
+        answer(listener, asked.key, denied=True)
 
-    def _begun(self) -> bool:
-        """Whether the program has been executed: the pipe that only its predecessor held is closed then, for good."""
-        if not self._has_begun:
-            self._has_begun = bool(select.select([self._started], [], [], 0)[0])
-        return self._has_begun
+    def _run_asked(self, asked: Asked) -> str:
+        """Say which program was to be started: a report only, never a reason to let it through (the text may change any time)."""
+        index = 1 if asked.number == self._kernel.machine.number("execveat") else 0
+        path = _text_at(asked.pid, asked.arguments[index])
+        return f"run {path}" if path else "run (a file without a name)"
 
 
-def _run_asked(kernel: Kernel, asked: Asked) -> str:
-    """Say which program was to be started: a report only, never a reason to let it through (the text may change any time)."""
-    index = 1 if asked.number == kernel.machine.number("execveat") else 0
-    path = _text_at(asked.pid, asked.arguments[index])
-    return f"run {path}" if path else "run (a file without a name)"
+def stand_aside(*, keeps_errors: bool) -> None:
+    """Leave signals to the program, which shares this process group, and its outputs too.
+
+    The watcher keeps standard error, for what is denied; a reader sees the end of it with the end of the run.
+    """
+    for number in _GROUP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1) if keeps_errors else (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+
+
+def tell_end(channel: socket.socket, status: int) -> None:
+    """Tell the watcher how the program ended, as a wait status."""
+    channel.send(status.to_bytes(_STATUS_BYTES, "little"))
 
 
 def _text_at(pid: int, address: int) -> str:
     try:
-        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - one read
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
             memory.seek(address)
-            return memory.read(_PATH_BYTES).split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
+            return (memory.read(_PATH_BYTES) or b"").split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
     except (OSError, ValueError, OverflowError):
         return ""
 
@@ -127,5 +164,12 @@ def _network_asked(asked: Asked) -> str:
     return f"net {name}"
 
 
-def _wake_up(_number: int, _frame: FrameType | None) -> None:
-    """Do nothing: that there is a handler makes Python write to the wakeup socket."""
+def _end_like(status: int) -> NoReturn:
+    """End with the same exit status or by the same signal, leaving no core of this process."""
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code & 0xFF)
