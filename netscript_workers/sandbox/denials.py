@@ -51,7 +51,7 @@ def found_in(
     denials: dict[tuple[str, str], Denial] = {}
     for line in lines:
         denial = _watched(line) or _complaint(line, may_read, may_write)
-        if denial is not None:
+        if denial is not None and ("run", denial.asked) not in denials:  # the shell complains of that one too
             denials.setdefault((denial.permission, denial.asked), denial)
     return list(denials.values())
 

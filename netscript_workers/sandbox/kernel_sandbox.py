@@ -84,9 +84,9 @@ class KernelSandbox:
         if decided.rules is None:
             return ConfinedRun(_replaced(spec, start.argv, env, None), decided.gaps)
         rules, env, given = await self._with_ways(decided.rules, grants, env)
-        return ConfinedRun(
-            _replaced(spec, start.argv, env, rules), decided.gaps, grants, start, given, self._proxy
-        )
+        spec = _replaced(spec, start.argv, env, rules)
+        has_view = bool(rules.rooms)
+        return ConfinedRun(spec, decided.gaps, grants, start, given, self._proxy, has_view=has_view)
 
     async def stop(self) -> None:
         """End the proxy. Idempotent."""
@@ -147,6 +147,8 @@ class ConfinedRun:
         start: Start | None = None,
         given: Pass | None = None,
         proxy: Proxy | None = None,
+        *,
+        has_view: bool = False,
     ) -> None:
         self._spec = spec
         self._gaps = tuple(gaps)
@@ -154,6 +156,7 @@ class ConfinedRun:
         self._start = start
         self._pass = given
         self._proxy = proxy
+        self._has_view = has_view
 
     @property
     def spec(self) -> CommandSpec:
@@ -173,8 +176,8 @@ class ConfinedRun:
         denials = [Denial("net", host, certain=True) for host in self._pass.refused] if self._pass else []
         denials += found_in(
             errors,
-            may_read=lambda path: covers_read(grants, start.needs, path),
-            may_write=lambda path: covers_write(grants, path),
+            may_read=lambda path: covers_read(grants, start.needs, path, has_view=self._has_view),
+            may_write=lambda path: covers_write(grants, path, has_view=self._has_view),
         )
         return told(denials) if denials else None
 

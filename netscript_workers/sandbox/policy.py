@@ -178,16 +178,22 @@ def _covers(paths: tuple[str, ...], path: str) -> bool:
     return any(path == each or path.startswith(each.rstrip("/") + "/") for each in paths)
 
 
-def covers_read(grants: Grants, needs: Needs, path: str) -> bool:
+def covers_read(grants: Grants, needs: Needs, path: str, *, has_view: bool) -> bool:
     """Tell whether a run may read `path`, as far as permissions decide that."""
     if grants.read is True or grants.write is True:
         return True
-    own = ("/proc", "/dev", "/tmp")  # noqa: S108 - the run's own
     programs = base.readable(every_program=not isinstance(grants.run, tuple))
     granted = (*_granted(grants.read), *_granted(grants.write), *_granted(grants.run))
+    own = _own(has_view=has_view)
     return _covers((*own, *programs, *needs.readable, *needs.executable, *granted), os.path.realpath(path))
 
 
-def covers_write(grants: Grants, path: str) -> bool:
+def covers_write(grants: Grants, path: str, *, has_view: bool) -> bool:
     """Tell whether a run may write `path`."""
-    return grants.write is True or _covers((*_granted(grants.write), "/dev", "/tmp"), os.path.realpath(path))  # noqa: S108 - as above
+    return grants.write is True or _covers(
+        (*_granted(grants.write), *_own(has_view=has_view)), os.path.realpath(path)
+    )
+
+
+def _own(*, has_view: bool) -> tuple[str, ...]:
+    return ("/proc", "/dev", "/tmp") if has_view else base.DEVICES  # noqa: S108 - the run's own

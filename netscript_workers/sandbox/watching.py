@@ -65,31 +65,32 @@ class Watch:
             _end_like(_NOT_STARTED << 8 if self._status is None else self._status)
 
     def _serve(self) -> None:
-        """Answer until the channel closes: its other end is held by the init of the rooms, or until the program begins."""
+        """Answer until the first process has ended, or has told how the program did."""
+        ended = os.pidfd_open(self._pid)
+        channel = self._channel.fileno()
         poll = select.poll()
-        poll.register(self._channel, select.POLLIN)
-        listener: int | None = None
-        open_ends = 1
-        while open_ends:
-            for fd, event in poll.poll():
-                if fd == listener:
-                    if event & select.POLLIN:
-                        self._answer(fd)
-                    else:
-                        poll.unregister(fd)  # nobody is held by the filter any more
-                        open_ends -= 1
-                    continue
-                data, fds, _, _ = socket.recv_fds(self._channel, 64, 1)
-                if fds:
-                    listener = fds[0]
-                    poll.register(listener, select.POLLIN)
-                    open_ends += 1
-                elif data:
-                    self._status = int.from_bytes(data, "little")
-                    return
+        poll.register(channel, select.POLLIN)
+        poll.register(ended, select.POLLIN)
+        while self._status is None:
+            events = dict(poll.poll())
+            for fd in events.keys() - {channel, ended}:
+                if events[fd] & select.POLLIN:
+                    self._answer(fd)
                 else:
-                    poll.unregister(fd)
-                    open_ends -= 1
+                    poll.unregister(fd)  # nobody is held by the filter any more
+            if channel in events and not self._hear(poll):
+                poll.unregister(channel)
+            elif ended in events and channel not in events:
+                return
+
+    def _hear(self, poll: select.poll) -> bool:
+        """Take one message: the listener, or the program's end. False when no more will come."""
+        data, fds, _, _ = socket.recv_fds(self._channel, 64, 1)
+        for fd in fds:
+            poll.register(fd, select.POLLIN)
+        if data and not fds:
+            self._status = int.from_bytes(data, "little")
+        return bool(data)
 
     def _end_descendants(self) -> None:
         give_up_at = time.monotonic() + _END_SECONDS

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
@@ -157,6 +158,7 @@ def run_as(user: int, orders: Sequence[Order]) -> list[Run]:
 def _become(user: int) -> None:
     import ctypes
 
+    tempfile.tempdir = "/tmp"  # the one of this session is root's alone
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
