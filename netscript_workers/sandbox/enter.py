@@ -137,7 +137,7 @@ def _restrict(kernel: Kernel, process: ProcessControl, rules: Rules, channel: so
     if rules.environment is None:
         kernel.call("close_range", 3, _LAST_DESCRIPTOR, _CLOSE_ON_EXEC)
     else:
-        wipe_environment(frozenset(rules.environment))
+        wipe_environment(frozenset(rules.environment), rules.env)
     if rules.filter:
         listener = install(kernel, rules.filter)
         socket.send_fds(channel, [b"f"], [listener])

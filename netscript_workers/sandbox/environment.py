@@ -46,8 +46,8 @@ def through_proxy(env: Mapping[str, str], url: str) -> dict[str, str]:
     return {**kept, **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), url)}
 
 
-def wipe_environment(kept: frozenset[bytes]) -> None:
-    """Forget every variable but those `kept`, also in the block that the kernel shows in /proc/self/environ."""
+def wipe_environment(kept: frozenset[bytes], given: Mapping[bytes, bytes]) -> None:
+    """Forget every variable but those `kept` and `given`, also in the block that the kernel shows in /proc/self/environ."""
     stays = {name: value for name, value in os.environb.items() if name in kept}
     for name in list(os.environb):
         del os.environb[name]
@@ -56,4 +56,4 @@ def wipe_environment(kept: frozenset[bytes]) -> None:
     start, end = int(fields[_SKIPPED_STAT_FIELDS]), int(fields[_SKIPPED_STAT_FIELDS + 1])
     if 0 < start < end:
         ctypes.memset(start, 0, end - start)
-    os.environb.update(stays)
+    os.environb.update({**stays, **given})

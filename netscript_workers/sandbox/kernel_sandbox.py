@@ -20,7 +20,7 @@ from netscript_workers.sandbox.gaps import Gap
 from netscript_workers.sandbox.grants import Grants, resolve
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.limits import resource_limits
-from netscript_workers.sandbox.needs import Start, start_of
+from netscript_workers.sandbox.needs import Start, needs_of_job, start_of
 from netscript_workers.sandbox.policy import covers_read, covers_write, plan
 from netscript_workers.sandbox.proxy import Pass, Proxy
 from netscript_workers.sandbox.rules import Rules, encoded
@@ -87,6 +87,33 @@ class KernelSandbox:
         spec = _replaced(spec, start.argv, env, rules)
         has_view = bool(rules.rooms)
         return ConfinedRun(spec, decided.gaps, grants, start, given, self._proxy, has_view=has_view)
+
+    async def confine_job(self, target: Target, root: str, environ: Mapping[str, str]) -> "ConfinedRun":
+        """Confine a run of a job in a process of its own; raises `PermissionsUnenforceableError` under `require`.
+
+        The rules in the confinement of its `spec` are for `enter.apply`, called in the forked process before the handler runs:
+        it returns in the confined one. `root` is the jobs directory, `environ` what that process was started with.
+        """
+        permissions = target.permissions
+        if self._strictness is Strictness.OFF or permissions is None:
+            return ConfinedRun(CommandSpec(argv=(), env={}, cwd=root))
+        host = await self._facts()
+        needs = needs_of_job(root, self._hidden)
+        grants = resolve(permissions, root, environ.get("PATH", _SEARCH_PATH))
+        decided = plan(grants, target.limits, needs, host)
+        self._judge(target, decided.gaps)
+        if decided.rules is None:
+            return ConfinedRun(CommandSpec(argv=(), env={}, cwd=root), decided.gaps)
+        kept = visible(environ, permissions.env, frozenset())
+        rules, env, given = await self._with_ways(decided.rules, grants, dict(kept))
+        changed = {
+            os.fsencode(name): os.fsencode(value) for name, value in env.items() if kept.get(name) != value
+        }
+        names = tuple(os.fsencode(name) for name in kept if name in env)
+        rules = msgspec.structs.replace(rules, environment=names, env=changed)
+        spec = CommandSpec(argv=(), env=env, cwd=root, confinement=_confinement(rules))
+        start = Start((), needs)
+        return ConfinedRun(spec, decided.gaps, grants, start, given, self._proxy, has_view=bool(rules.rooms))
 
     async def stop(self) -> None:
         """End the proxy. Idempotent."""

@@ -40,7 +40,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     (resource, value). `proxy` is the socket of the daemon's proxy and `token` what it knows the run by. `private_tmp` is
     a directory that the run gets for itself where it has no view. `environment` are the variables that may stay, for a
     process that is not to be replaced by a program (None: it will be). `limits_only`: nothing but the limits holds.
-    `argv` (its first word a path) and `env` are the program to be started.
+    `argv` (its first word a path) and `env` are the program to be started; without one, `env` is added to what stays.
     """
 
     rooms: int = 0
