@@ -13,6 +13,7 @@ from netscript_workers.authoring.text import safe_repr
 from netscript_workers.domain.duration import parse_duration
 from netscript_workers.domain.ids import is_target_id
 from netscript_workers.domain.permissions import Permissions
+from netscript_workers.domain.runtime_settings import check_settings
 from netscript_workers.domain.size import parse_size
 from netscript_workers.domain.target import (
     MAX_PRIORITY,
@@ -192,6 +193,13 @@ def metadata(value: object) -> Mapping[str, Any]:
         )
     except (TypeError, ValueError) as error:
         raise OptionError(f"has no JSON form: {error}") from None
+
+
+def task_metadata(value: object) -> Mapping[str, Any]:
+    """Check as `metadata` does, and the blocks that runtimes read."""
+    found = metadata(value)
+    check_settings(found)  # its error is a ValueError like ours
+    return found
 
 
 def limits(value: object) -> Limits:

@@ -8,6 +8,7 @@ import msgspec
 
 from netscript_workers.authoring import options
 from netscript_workers.authoring.permissions import as_permissions
+from netscript_workers.authoring.task_types import task_type
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import (
     MAX_PRIORITY,
@@ -45,8 +46,11 @@ class TaskBuilder:
         self._values: dict[str, Any] = {}
 
     def runtime(self, type: TaskType | str) -> Self:
-        """Set the runtime: `deno` (the default), `python`, `dotnet`, `cmd`, `powershell`, `shell` or `executable`."""
-        return self._set("type", "runtime", type, options.one_of(TaskType))
+        """Set the runtime: `deno` (the default), `python`, `dotnet`, `cmd`, `powershell`, `shell` or `executable`.
+
+        Another package may have registered more.
+        """
+        return self._set("type", "runtime", type, task_type)
 
     def entrypoint(self, path: str) -> Self:
         """Set the program's file, relative to the tasks directory."""
@@ -129,7 +133,7 @@ class TaskBuilder:
 
     def metadata(self, metadata: Mapping[str, Any]) -> Self:
         """Set settings of the runtime, such as `{"pythonConfig": {"venvPath": "…"}}`."""
-        return self._set("metadata", "metadata", metadata, options.metadata)
+        return self._set("metadata", "metadata", metadata, options.task_metadata)
 
     def retention(self, retention: Retention | Mapping[str, int]) -> Self:
         """Set how long its executions are kept, in days."""

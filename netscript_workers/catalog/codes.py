@@ -12,6 +12,7 @@ NO_SUCH_HANDLER: Final = "E106"
 BAD_SCHEDULE: Final = "E107"
 UNREADABLE: Final = "E108"
 EMPTY_PROJECT: Final = "W020"
+NO_PERMISSIONS: Final = "E027"  # the config's code for the same in the config file
 
 CODES: Final[Mapping[str, str]] = {
     IMPORT_FAILED: "a module fails to import",

@@ -25,7 +25,7 @@ def scan(sources: CatalogSources) -> Catalog:
     jobs = [one for one in sources.declarations if one.concept is Concept.JOB]
     tasks = [one for one in sources.declarations if one.concept is Concept.TASK]
     collect_jobs(sources.jobs_dir, jobs, findings)
-    collect_tasks(sources.tasks_dir, tasks, findings)
+    collect_tasks(sources.tasks_dir, tasks, findings, require_permissions=sources.require_permissions)
     targets: dict[str, Target] = {}
     handlers: dict[str, Handler] = {}
     for found in findings.by_id.values():

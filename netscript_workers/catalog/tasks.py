@@ -18,8 +18,13 @@ from netscript_workers.errors import DefinitionError, ModuleLoadError
 _MARK = b"define_task"
 
 
-def collect_tasks(root: Path, declarations: Sequence[Declaration], findings: Findings) -> None:
-    """Find every task, the config's first. A task built in a module and named in the config too is a duplicate."""
+def collect_tasks(
+    root: Path, declarations: Sequence[Declaration], findings: Findings, *, require_permissions: bool = False
+) -> None:
+    """Find every task, the config's first. A task built in a module and named in the config too is a duplicate.
+
+    `require_permissions`: one of a module without permissions is left out and reported.
+    """
     for declaration in declarations:
         _add(declaration, root, findings)
     for path in python_files(root, findings):
@@ -31,6 +36,13 @@ def collect_tasks(root: Path, declarations: Sequence[Declaration], findings: Fin
             findings.report(error, codes.IMPORT_FAILED)
             continue
         for declaration in _defined_in(module, path, findings):
+            if require_permissions and declaration.permissions is None:
+                error = DefinitionError(
+                    "it has no permissions, and require_permissions is set",
+                    hint='add .permissions("none"), or what it needs',
+                )
+                findings.report(error, codes.NO_PERMISSIONS, declaration)
+                continue
             _add(declaration, root, findings)
 
 

@@ -23,9 +23,10 @@ _Only = Annotated[
         "--only",
         metavar="PART",
         show_default=False,
-        help="Measure this part alone; give it again for more: enqueue, runs, fresh, latency, idle, cpu, history.",
+        help="Measure this part alone; give it again for more: enqueue, runs, fresh, tasks, latency, idle, cpu, history.",
     ),
 ]
+_Tasks = Annotated[bool, typer.Option("--tasks", help="Short for --only tasks.")]
 _Repeat = Annotated[
     int, typer.Option("--repeat", min=1, help="How often each rate is measured; the median counts.")
 ]
@@ -67,6 +68,7 @@ def register(app: typer.Typer) -> None:
 
 def bench(
     only: _Only = None,
+    tasks: _Tasks = False,
     repeat: _Repeat = 3,
     scale: _Scale = 1.0,
     idle: _Idle = 10.0,
@@ -82,6 +84,7 @@ def bench(
 
     from netscript_workers.cli import bench_plan, bench_project
 
+    only = ["tasks"] if tasks and not only else only
     parts = _parts(only)
     if only and bench_plan.Part.HISTORY in parts and not history:
         raise UsageError("the part history needs a length: --history 1000000")

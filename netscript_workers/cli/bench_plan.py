@@ -1,11 +1,13 @@
 """The parts of `workers bench`: what each measures, how often, and under which names it is reported."""
 
+import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import median
 from typing import Final
 
-from netscript_workers.cli import bench_footprint, bench_idle, bench_rates
+from netscript_workers.cli import bench_footprint, bench_idle, bench_rates, bench_tasks
 from netscript_workers.cli.bench_figures import Figure, percentile
 from netscript_workers.cli.bench_project import BenchGround
 
@@ -15,6 +17,7 @@ FRESH: Final = "subprocess"
 _MANY: Final = 100
 _TWO: Final = 2
 _WARM_SLOTS: Final = 10
+_TASK_SLOTS: Final = 10
 _BUSY_MS: Final = 20
 
 
@@ -24,6 +27,7 @@ class Part(StrEnum):
     ENQUEUE = "enqueue"
     RUNS = "runs"
     FRESH = "fresh"
+    TASKS = "tasks"
     LATENCY = "latency"
     IDLE = "idle"
     CPU = "cpu"
@@ -62,6 +66,8 @@ def steps(plan: Plan) -> Iterator[Step]:
     )
     yield Step(Part.RUNS, "no-op runs, web-worker", lambda: _runs(plan, WARM, _TWO, plan.count(15_000)))
     yield Step(Part.FRESH, "no-op runs, subprocess", lambda: _runs(plan, FRESH, _TWO, plan.count(1_000)))
+    if os.name == "posix":
+        yield Step(Part.TASKS, "tasks beside bare starts of their program", lambda: _tasks(plan))
     yield Step(Part.LATENCY, "latency, in-process", lambda: _latency(plan, IN_PROCESS))
     yield Step(Part.LATENCY, "latency, web-worker", lambda: _latency(plan, WARM))
     if bench_footprint.available():
@@ -83,6 +89,34 @@ async def _enqueue(plan: Plan) -> list[Figure]:
 async def _runs(plan: Plan, mode: str, slots: int, runs: int) -> list[Figure]:
     rates = [await bench_rates.run_rate(plan.ground.project(mode, slots), runs) for _ in range(plan.repeat)]
     return [Figure(f"runs {mode}", "/s", tuple(rates), f"{runs:,} no-ops, {slots} slots, history kept")]
+
+
+async def _tasks(plan: Plan) -> list[Figure]:
+    samples, runs = plan.count(300), plan.count(3_000)
+    added: list[float] = []
+    bare: list[float] = []
+    rates: list[float] = []
+    ratios: list[float] = []
+    for _ in range(plan.repeat):
+        project = plan.ground.project(WARM, _TASK_SLOTS)
+        bench_tasks.add_task(project)
+        through, beside = await bench_tasks.run_ms(project, samples)
+        bare.append(median(beside))
+        added.append(median(through) - median(beside))
+        rates.append(await bench_rates.run_rate(project, runs, bench_tasks.TASK))
+        alone = bench_tasks.spawn_ms(project, samples)
+        ratios.append(rates[-1] * sum(alone) / len(alone) / 1000)
+    how = f"median of {samples}, each beside a bare one"
+    return [
+        Figure("bare start of `true`", "ms", tuple(bare), f"posix_spawn and wait, {how}"),
+        Figure("a task adds", "ms", tuple(added), how),
+        Figure(
+            "runs of a task", "/s", tuple(rates), f"{runs:,} of `true`, {_TASK_SLOTS} slots, history kept"
+        ),
+        Figure(
+            "runs / bare starts", "x", tuple(ratios), "against one process that spawns and waits in a loop"
+        ),
+    ]
 
 
 async def _latency(plan: Plan, mode: str) -> list[Figure]:

@@ -15,7 +15,7 @@ from netscript_workers.cli import options
 from netscript_workers.errors import WorkersError
 
 if TYPE_CHECKING:
-    from netscript_workers.config import Settings
+    from netscript_workers.config import LoadOptions, Settings
     from netscript_workers.ports.engine import Engine
 
 _READY_BOUND_S: Final = 60.0
@@ -76,11 +76,15 @@ class BenchProject:
         """Return the path of its config file."""
         return self.directory / "config.toml"
 
+    def options(self) -> "LoadOptions":
+        """Return how it is loaded."""
+        return options.load_options(self.config)
+
     def settings(self) -> "Settings":
         """Load its settings."""
         from netscript_workers.cli.session import settings_of
 
-        return settings_of(options.load_options(self.config))
+        return settings_of(self.options())
 
     def write(self) -> None:
         """Write its files; the queue is made by whoever opens it first."""

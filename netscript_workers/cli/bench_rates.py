@@ -28,9 +28,9 @@ async def enqueue_rate(project: BenchProject, runs: int) -> float:
     return runs / await _enqueue(project, "noop", _empty(runs))
 
 
-async def run_rate(project: BenchProject, runs: int) -> float:
+async def run_rate(project: BenchProject, runs: int, target: str = "noop") -> float:
     """Return how many no-op executions a second a daemon runs, from the first start to the last end on record."""
-    return runs * 1_000 / await _drained(project, "noop", _empty(runs))
+    return runs * 1_000 / await _drained(project, target, _empty(runs))
 
 
 async def processor_ratio(project: BenchProject, runs: int, busy_ms: int) -> float:

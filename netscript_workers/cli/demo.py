@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -56,12 +57,19 @@ def _demonstrate(directory: Path, *, keep: bool) -> None:
     name = directory.name
     _say("A project: a config, two jobs.")
     _step(directory.parent, "init", name)
+    runtimes = ["shell", *(["deno"] if _has_deno() else [])]
+    _say("Programs in other languages are tasks: here one in " + " and one in ".join(runtimes) + ".")
+    for runtime in runtimes:
+        _step(directory, "add", "task", f"greet-in-{runtime}", "--runtime", runtime)
     _say("The daemon. It runs in the background here; usually systemd runs it, or a second terminal.")
     with _daemon(directory):
         _say("An async job with a typed payload. --wait prints its result.")
         _step(directory, "trigger", "hello", "--payload", '{"name": "Ada"}', "--wait")
         _say("A plain function that keeps a processor busy, in a warm slot: a process of its own.")
         _step(directory, "trigger", "count-primes", "--payload", '{"below": 5000000}', "--wait")
+        _say("The tasks: queued, retried and watched like jobs; the last line that they print is the result.")
+        for runtime in runtimes:
+            _step(directory, "trigger", f"greet-in-{runtime}", "--payload", '{"name": "Ada"}', "--wait")
         _say("What ran, who works, what waits.")
         _step(directory, "executions")
         _step(directory, "status")
@@ -73,6 +81,7 @@ def _demonstrate(directory: Path, *, keep: bool) -> None:
     print(f"    {where}")
     print("    workers combined                      # the daemon; Ctrl-C ends it")
     print("    workers add job send-mail             # a job of your own")
+    print("    workers add task backup --runtime shell  # a task: also deno, python, dotnet, executable, …")
     print("    workers exec send-mail                # try it without a queue")
     print("    workers validate                      # check the config and every job")
     print("    workers --help                        # everything else; the README has it all\n", flush=True)
@@ -177,6 +186,10 @@ def _command(arguments: Sequence[str]) -> list[str]:
 def _environment() -> dict[str, str]:
     """This process's environment without what would change the settings of the demonstrated project."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_OVERRIDES)}
+
+
+def _has_deno() -> bool:
+    return shutil.which(os.environ.get("DENO_EXECUTABLE") or "deno") is not None
 
 
 def _say(text: str) -> None:

@@ -20,11 +20,17 @@ _PR_GET_PDEATHSIG: Final = 2
 _PR_GET_CHILD_SUBREAPER: Final = 37
 _VERSION_BOUND_S: Final = 10.0
 _PACKAGES: Final = ("netscript-workers", "msgspec", "pydantic", "typer", "uvloop")
-_TOOLS: Final = {"deno": "deno tasks", "dotnet": "dotnet tasks", "pwsh": "powershell tasks"}
+_TOOLS: Final = {
+    "deno": "deno tasks",
+    "python3": "python tasks",
+    "bash": "shell tasks",
+    "dotnet": "dotnet tasks",
+    "pwsh": "powershell tasks",
+}
 
 
 def findings() -> Iterator[Finding]:
-    """Look at everything that does not depend on a project. Starts `deno`, `dotnet` and `pwsh` for their version only."""
+    """Look at everything that does not depend on a project. Starts the tools of tasks for their version only."""
     yield _python()
     yield Finding(
         "platform", State.OK if os.name == "posix" else State.WARNING, platform.platform(), _platform_advice()

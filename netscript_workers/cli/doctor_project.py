@@ -3,16 +3,18 @@
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from netscript_workers.cli.doctor_finding import Finding, State
 from netscript_workers.cli.render import count
 from netscript_workers.domain.problem import Severity
+from netscript_workers.domain.target import Concept
 
 if TYPE_CHECKING:
     from netscript_workers.config import LoadOptions, Settings
+    from netscript_workers.wiring.project import Project
 
 _GIB: Final = 2**30
 _LITTLE_DISK: Final = 1 * _GIB
@@ -34,11 +36,12 @@ def findings(options: "LoadOptions") -> Iterator[Finding]:
         )
         return
     yield Finding("config", State.OK if loaded.file else State.INFO, file)
-    yield from _jobs(options)
+    project = yield from _targets(options)
+    yield from _tools(project)
     yield from _queue_file(loaded.settings)
 
 
-def _jobs(options: "LoadOptions") -> Iterator[Finding]:
+def _targets(options: "LoadOptions") -> Generator[Finding, None, "Project"]:
     from netscript_workers import wiring
 
     before = _running_threads()
@@ -47,7 +50,7 @@ def _jobs(options: "LoadOptions") -> Iterator[Finding]:
     problems = [problem for problem in project.catalog.problems if problem.severity is Severity.ERROR]
     found = f"{count(len(project.catalog.targets), 'target')}, {count(len(problems), 'error')}"
     state = State.PROBLEM if problems else State.OK
-    yield Finding("jobs", state, found, "See: workers validate" if problems else "")
+    yield Finding("jobs and tasks", state, found, "See: workers validate" if problems else "")
     if started > 0:
         yield Finding(
             "fork safety",
@@ -57,6 +60,26 @@ def _jobs(options: "LoadOptions") -> Iterator[Finding]:
         )
     else:
         yield Finding("fork safety", State.OK, "no job module starts a thread when imported")
+    return project
+
+
+def _tools(project: "Project") -> Iterator[Finding]:
+    """Whether the programs that the enabled tasks need are here."""
+    from netscript_workers.wiring.programs import task_commands
+
+    commands = task_commands(project)
+    tasks = [each for each in project.targets.values() if each.concept is Concept.TASK and each.enabled]
+    missing: dict[str, list[str]] = {}
+    advice: dict[str, str] = {}
+    for task in tasks:
+        tool = commands.missing_tool(task)
+        if tool is not None:
+            missing.setdefault(tool.program, []).append(task.id)
+            advice[tool.program] = tool.advice
+    for program, ids in missing.items():
+        yield Finding("task tools", State.WARNING, f"no {program}, for {', '.join(ids)}", advice[program])
+    if tasks and not missing:
+        yield Finding("task tools", State.OK, f"{count(len(tasks), 'task')}: every program they need is here")
 
 
 def _running_threads() -> int:

@@ -38,7 +38,7 @@ def execute(
     runtime: options.Runtime = None,
     config: options.Config = None,
 ) -> None:
-    """Run a job once, here and now, without the queue: one attempt, in its own runner mode.
+    """Run a job or task once, here and now, without the queue: one attempt, in its own runner mode.
 
     Its lines and progress go to stderr, its result as JSON to stdout. Exit 1 when it failed; Ctrl-C stops it.
     """

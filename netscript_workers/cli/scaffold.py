@@ -1,15 +1,14 @@
 """`workers init` and `workers add`: files to start from."""
 
 import keyword
-from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Annotated, Final
 
 import typer
 
-from netscript_workers.cli import options, render, session
-from netscript_workers.domain.ids import is_target_id, kebab
+from netscript_workers.cli import options, render, scaffold_task, session
+from netscript_workers.cli.starting_files import starter, usable_id, write
 from netscript_workers.errors import UsageError
 
 STARTER: Final[dict[str, str]] = {
@@ -30,15 +29,15 @@ def register(app: typer.Typer) -> None:
     )(init)
     add = typer.Typer(
         help="Add a file to a project.",
-        epilog=options.examples("workers add job send-mail"),
+        epilog=options.examples("workers add job send-mail", "workers add task resize-image --runtime deno"),
         no_args_is_help=True,
         rich_markup_mode=None,
     )
-    add.callback()(_add)
     add.command(
         "job",
         epilog=options.examples("workers add job send-mail", "workers add job monthly-report --topic heavy"),
     )(add_job)
+    scaffold_task.register(add)
     app.add_typer(add, name="add", rich_help_panel=options.DEVELOPING)
 
 
@@ -55,10 +54,10 @@ def init(
             "Choose another directory: workers init DIR"
         )
     for name, source in STARTER.items():
-        text = _starter(source)
+        text = starter(source)
         if name == "README.md":
             text = text.replace("$name", directory.resolve().name)
-        _write(directory / name, text)
+        write(directory / name, text)
         render.data(str(directory / name))
     where = "" if directory.resolve() == Path.cwd() else f"cd {directory} && "
     render.note(f"\nStart the daemon:  {where}workers combined")
@@ -71,12 +70,7 @@ def add_job(
     config: options.Config = None,
 ) -> None:
     """Write a job module into jobs_dir, ready to run and to be filled in."""
-    target_id = kebab(name)
-    if not is_target_id(target_id) or (topic is not None and not is_target_id(topic)):
-        raise UsageError(
-            f"“{topic if is_target_id(target_id) else name}” is no usable name. "
-            "Use lower-case letters, digits and hyphens: send-mail."
-        )
+    target_id = usable_id(name, topic)
     settings = session.settings_of(options.load_options(config))
     path = settings.jobs_dir / f"{target_id.replace('-', '_')}.py"
     if path.exists():
@@ -85,24 +79,7 @@ def add_job(
     if keyword.iskeyword(function) or not function.isidentifier():
         function = f"job_{function}"
     extra = "" if topic is None else f', topic="{topic}"'
-    text = Template(_starter("job.template")).substitute(id=target_id, function=function, options=extra)
-    _write(path, text)
+    text = Template(starter("job.template")).substitute(id=target_id, function=function, options=extra)
+    write(path, text)
     render.data(str(path))
     render.note(f'Try it without a queue: workers exec {target_id} --payload \'{{"name": "Ada"}}\'')
-
-
-def _add() -> None:
-    """Keep `add` a group while it has a single command."""
-
-
-def _starter(name: str) -> str:
-    return resources.files("netscript_workers.cli").joinpath("starter", name).read_text(encoding="utf-8")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error

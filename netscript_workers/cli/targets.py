@@ -46,7 +46,7 @@ def _print(concept: Concept, json: bool, config: Path | None) -> None:
         render.data_json([wire.definition(each) for each in found])
         return
     if not found:
-        render.note(f"No {concept.value}s. Add a job with: workers add job NAME")
+        render.note(f"No {concept.value}s. Add one with: workers add {concept.value} NAME")
         return
     mode = "MODE" if concept is Concept.JOB else "TYPE"
     render.table(
@@ -55,7 +55,7 @@ def _print(concept: Concept, json: bool, config: Path | None) -> None:
 
 
 def _row(target: Target) -> list[str]:
-    kind = target.runtime.value if target.type is None else target.type.value
+    kind = target.runtime.value if target.type is None else str(target.type)
     return [
         target.id if target.enabled else f"{target.id} (disabled)",
         target.topic,

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from netscript_workers.config.choices import Provider, ScalingMode
+from netscript_workers.config.choices import Provider, SandboxPolicy, ScalingMode
 from netscript_workers.config.place import Place, problem_at
 from netscript_workers.config.provider import resolve_provider
 from netscript_workers.domain.problem import Problem
-from netscript_workers.domain.target import Concept, Limits, Target
+from netscript_workers.domain.target import Concept, Limits, Target, TaskType
 
 if TYPE_CHECKING:
     from netscript_workers.config.settings import Settings
@@ -52,40 +52,31 @@ def _providers(settings: "Settings") -> Iterator[Problem]:
 
 def _targets(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:
     places = {declaration.id: place for place, declaration in settings.placed_declarations()}
-    for declaration in settings.declarations():
-        missing = declaration.id not in targets and declaration.concept is Concept.TASK
-        if missing and declaration.enabled is not False:
-            yield _task(declaration.id, places[declaration.id])
     for target in targets.values():
-        if not target.enabled:
-            continue
-        place = places.get(target.id, Place(file=target.file))
-        if target.concept is Concept.TASK:
-            yield _task(target.id, place)
-            continue
-        yield from _job(settings, target, place)
+        if target.enabled:
+            yield from _target(settings, target, places.get(target.id, Place(file=target.file)))
 
 
-def _task(task_id: str, place: Place) -> Problem:
-    hint = "set enabled = false for it, or write it as a Python job"
-    return problem_at("W103", place, f"the task “{task_id}”: tasks are {_LATER}", hint)
-
-
-def _job(settings: "Settings", job: Target, place: Place) -> Iterator[Problem]:
+def _target(settings: "Settings", target: Target, place: Place) -> Iterator[Problem]:
     def at(key: str) -> Place:
         return settings.place_of(*place.path, key) if place.path else place
 
-    if job.permissions is not None:
-        message = f"the job “{job.id}” has permissions, which cannot be enforced: that is {_LATER}"
+    what = f"the {target.concept.value} “{target.id}”"
+    confines_itself = target.type == TaskType.DENO or settings.sandbox is SandboxPolicy.OFF
+    if target.permissions is not None and not (target.concept is Concept.TASK and confines_itself):
+        message = f"{what} has permissions, which cannot be enforced: that is {_LATER}"
         yield problem_at("W104", at("permissions"), message, "leave them out, or set enabled = false")
-    if job.limits != Limits():
-        message = f"the job “{job.id}” has limits: they are {_LATER}"
+    if target.limits != Limits():
+        message = f"{what} has limits: they are {_LATER}"
+        hint = "leave them out"
+        if target.concept is Concept.JOB:
+            hint += "; max_slot_memory_mb bounds warm slots"
+        yield problem_at("W105", at("limits"), message, hint)
+    if target.schedule is not None:
+        message = f"{what} has a schedule: schedules are {_LATER}"
         yield problem_at(
-            "W105", at("limits"), message, "leave them out; max_slot_memory_mb bounds warm slots"
+            "W106", at("schedule"), message, "trigger it from cron: workers trigger " + target.id
         )
-    if job.schedule is not None:
-        message = f"the job “{job.id}” has a schedule: schedules are {_LATER}"
-        yield problem_at("W106", at("schedule"), message, "trigger it from cron: workers trigger " + job.id)
 
 
 def _around(settings: "Settings") -> Iterator[Problem]:

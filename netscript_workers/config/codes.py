@@ -57,9 +57,8 @@ WARNINGS: Final[Mapping[str, str]] = {
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
     "W101": "a queue provider that this version cannot use",
     "W102": "an archive in PostgreSQL",
-    "W103": "tasks",
-    "W104": "permissions of jobs",
-    "W105": "limits of jobs",
+    "W104": "permissions of jobs, and of tasks that are not deno's",
+    "W105": "limits of jobs and tasks",
     "W106": "schedules",
     "W107": "metrics",
     "W108": "files in runtime_dir",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from netscript_workers.authoring.task_types import task_type
 from netscript_workers.config.choices import ScalingMode
 from netscript_workers.config.node import Node
 from netscript_workers.config.permissions import PermissionValue
@@ -23,6 +24,7 @@ from netscript_workers.config.values import (
     Timezone,
     problem,
 )
+from netscript_workers.domain.runtime_settings import RuntimeSettingError, check_settings
 from netscript_workers.domain.target import Backoff, CatchUp, RunnerMode, TaskType
 
 
@@ -54,31 +56,27 @@ def _first_unfit(value: object, path: str) -> str:
 
 
 def _task_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    for block, keys in TASK_METADATA.items():
-        table: object = value.get(block)
-        if table is None:
-            continue
-        if not isinstance(table, Mapping):
-            raise problem("E012", f"must hold a table at {block}")
-        for key, item in cast("Mapping[str, object]", table).items():
-            kind = keys.get(key)
-            if kind is None:
-                raise problem("E010", f"holds an unknown setting {block}.{key}", f"known: {', '.join(keys)}")
-            if not isinstance(item, kind):
-                words = "text" if kind is str else "true or false"
-                raise problem("E012", f"must hold {words} at {block}.{key}")
+    try:
+        check_settings(value)
+    except RuntimeSettingError as error:
+        raise problem("E010" if error.hint else "E012", str(error), error.hint) from None
     return value
 
 
-# What the runtimes read out of a task's metadata, as in the original.
-TASK_METADATA: dict[str, dict[str, type]] = {
-    "pythonConfig": {"pythonPath": str, "venvPath": str},
-    "dotnetConfig": {"project": str, "configuration": str},
-    "shellConfig": {"login": bool},
-}
+def _task_type(value: object) -> str:
+    try:
+        return task_type(value)
+    except ValueError as error:
+        raise problem("E014", str(error)) from None
+
 
 Entrypoint = Annotated[str, BeforeValidator(_entrypoint), WithJsonSchema({"type": "string", "minLength": 1})]
 Metadata = Annotated[Mapping[str, Any], AfterValidator(_json_value)]
+TaskKind = Annotated[
+    str,
+    BeforeValidator(_task_type),
+    WithJsonSchema({"anyOf": [{"enum": [kind.value for kind in TaskType]}, {"type": "string"}]}),
+]
 TaskMetadata = Annotated[Mapping[str, Any], AfterValidator(_json_value), AfterValidator(_task_metadata)]
 
 
@@ -160,7 +158,7 @@ class TaskTable(TargetTable):
     """A program in another runtime."""
 
     entrypoint: Entrypoint = Field(description="the program's file, relative to tasks_dir")
-    type: TaskType = Field(default=TaskType.DENO, description="its runtime")
+    type: TaskKind = Field(default=TaskType.DENO, description="its runtime")
     args: tuple[Text, ...] | None = Field(default=None, description="arguments behind the entrypoint")
     env: Annotated[Mapping[Text, Text] | None, _NAMES_ONLY] = Field(
         default=None, description="environment variables of its own"
@@ -170,7 +168,7 @@ class TaskTable(TargetTable):
     persist: Flag | None = Field(default=None, description="false: leave no record once finished")
     metadata: TaskMetadata | None = Field(
         default=None,
-        description="anything; pythonConfig, dotnetConfig and shellConfig are read by the runtime",
+        description="anything; python_config, dotnet_config and shell_config are read by the runtime",
     )
 
 

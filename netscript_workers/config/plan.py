@@ -125,7 +125,7 @@ def _lane(lane: Lane, pool: Pool, settings: "Settings", targets: Mapping[str, Ta
 def mode_of(target: Target) -> str:
     """Return where an attempt of `target` runs: a runner mode, or for a task its runtime."""
     if target.concept is Concept.TASK:
-        return target.type.value if target.type else "task"
+        return str(target.type or "task")
     return RunnerMode.SUBPROCESS.value if target.permissions is not None else target.runtime.value
 
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from netscript_workers.config.place import Place, problem_at
 from netscript_workers.domain.problem import Problem
+from netscript_workers.domain.runtime_settings import PYTHON, SHELL, RuntimeSettingError, settings_in
 from netscript_workers.domain.target import Concept, Target, TaskType
 
 if TYPE_CHECKING:
     from netscript_workers.config.settings import Settings
 
-_PROGRAMS: Final = {
+_PROGRAMS: Final[Mapping[str, tuple[str, str]]] = {
     TaskType.DENO: ("deno", "DENO_EXECUTABLE"),
     TaskType.PYTHON: ("python3", "NETSCRIPT_PYTHON_PATH"),
     TaskType.DOTNET: ("dotnet", ""),
@@ -20,6 +21,15 @@ _PROGRAMS: Final = {
     TaskType.SHELL: ("/bin/bash", ""),
     TaskType.CMD: ("cmd.exe", ""),
 }
+
+
+def _has_its_own(task: Target) -> bool:
+    """Tell whether a task names the program that runs it; `workers doctor` looks for that one."""
+    try:
+        python, shell = settings_in(task.metadata, PYTHON), settings_in(task.metadata, SHELL)
+    except RuntimeSettingError:
+        return True
+    return bool(python) if task.type == TaskType.PYTHON else "shell" in shell
 
 
 def missing_tools(
@@ -31,7 +41,7 @@ def missing_tools(
     for target in targets.values():
         if target.concept is not Concept.TASK or not target.enabled or target.type is None:
             continue
-        if target.type in _PROGRAMS:
+        if target.type in _PROGRAMS and not _has_its_own(target):
             program, variable = _PROGRAMS[target.type]
             needed.setdefault(environ.get(variable) or program, (target, variable))
     for program, (target, variable) in needed.items():

@@ -41,8 +41,17 @@ class RunnerMode(StrEnum):
     SUBPROCESS = "subprocess"
 
 
+class ProgramMode(StrEnum):
+    """Where a task's attempt runs. No setting names it: a task is a program, always."""
+
+    PROGRAM = "program"
+
+
+Mode = RunnerMode | ProgramMode
+
+
 class TaskType(StrEnum):
-    """The runtime of a task (SPEC section 4)."""
+    """The runtime of a task (SPEC section 4). Other packages may bring more types, which are plain text."""
 
     DENO = "deno"
     PYTHON = "python"
@@ -125,7 +134,7 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, Any] | None = None
     retention: Retention | None = None
     enabled: bool | None = None
-    type: TaskType | None = None
+    type: str | None = None
     args: tuple[str, ...] | None = None
     env: Mapping[str, str] | None = None
     cwd: str | None = None
@@ -166,12 +175,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     metadata: Mapping[str, Any] = {}
     retention: Retention = Retention()
     enabled: bool = True
-    type: TaskType | None = None
+    type: str | None = None
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = {}
     cwd: str | None = None
     import_map_url: str | None = None
     persist: bool = True
+
+    @property
+    def mode(self) -> Mode:
+        """Where its attempts run: a job in its runner mode, a task as a program."""
+        return ProgramMode.PROGRAM if self.concept is Concept.TASK else self.runtime
 
     @property
     def max_attempts(self) -> int:

@@ -163,9 +163,9 @@ def definition(target: Target) -> dict[str, Any]:
         return {**shared, "runtime": target.runtime.value}
     return {
         **shared,
-        "type": None if target.type is None else target.type.value,
+        "type": None if target.type is None else str(target.type),
         "args": list(target.args),
-        "env": dict(target.env),
+        "env": dict.fromkeys(target.env, "***"),  # values may be secrets
         "cwd": target.cwd,
         "importMapUrl": target.import_map_url,
         "persist": target.persist,

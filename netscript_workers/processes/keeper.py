@@ -6,6 +6,7 @@ the socket closes, however the daemon died, the keeper ends the program with all
 """
 
 import os
+import resource
 import select
 import signal
 import socket
@@ -145,7 +146,10 @@ class Keeper:
                 self._pid = 0
                 self._give_up_at = time.monotonic() + _KILL_SECONDS
                 cpu_ms = round((usage.ru_utime + usage.ru_stime) * 1000)
-                self._exited = Exited(self._serial, exit_code(status), usage.ru_maxrss * _RSS_UNIT, cpu_ms)
+                # The kernel counts this process's own memory in, for the moment before exec: a smaller figure says nothing.
+                own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                peak = usage.ru_maxrss * _RSS_UNIT if usage.ru_maxrss > own else 0
+                self._exited = Exited(self._serial, exit_code(status), peak, cpu_ms)
 
     def _end_all(self) -> None:
         give_up_at = time.monotonic() + _END_SECONDS

@@ -79,8 +79,8 @@ class Refused(msgspec.Struct, frozen=True, tag="refused", array_like=True):
 class Exited(msgspec.Struct, frozen=True, tag="exited", array_like=True):
     """From a keeper: the program and all its descendants are gone, or it was not started.
 
-    `status` is an exit status or minus a signal's number; `max_rss` is bytes, `survivors` counts what could not be ended in
-    time: such a keeper is not to be used again.
+    `status` is an exit status or minus a signal's number; `max_rss` is bytes (0: less than can be told), `survivors`
+    counts what could not be ended in time: such a keeper is not to be used again.
     """
 
     serial: int

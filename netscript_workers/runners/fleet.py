@@ -3,25 +3,28 @@
 from collections.abc import Collection, Sequence
 
 from netscript_workers.authoring.loading import HandlerRef
-from netscript_workers.domain.target import RunnerMode
+from netscript_workers.domain.target import Mode, ProgramMode, RunnerMode
 from netscript_workers.ports.runner import Runner
+from netscript_workers.ports.runtime import Commands
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.fresh_process import FreshProcessRunner
 from netscript_workers.runners.in_process import InProcessRunner
+from netscript_workers.runners.program import ProgramRunner
 from netscript_workers.runners.warm_slot import WarmSlotRunner
 
 
 def build_runners(
     *,
-    modes: Collection[RunnerMode],
+    modes: Collection[Mode],
     handlers: Sequence[HandlerRef],
     root: str,
     max_jobs_per_slot: int | None = None,
     max_slot_memory_mb: int | None = None,
-) -> dict[RunnerMode, Runner]:
-    """Return an unstarted runner for each of `modes`; `root` is the jobs directory."""
+    commands: Commands | None = None,
+) -> dict[Mode, Runner]:
+    """Return an unstarted runner for each of `modes`; `root` is the jobs directory, `commands` says how tasks are started."""
     source = ForkSource(handlers, root)
-    runners: dict[RunnerMode, Runner] = {}
+    runners: dict[Mode, Runner] = {}
     if RunnerMode.IN_PROCESS in modes:
         runners[RunnerMode.IN_PROCESS] = InProcessRunner(handlers, root)
     if RunnerMode.WEB_WORKER in modes:
@@ -30,4 +33,6 @@ def build_runners(
         )
     if RunnerMode.SUBPROCESS in modes:
         runners[RunnerMode.SUBPROCESS] = FreshProcessRunner(source, max_memory_mb=max_slot_memory_mb)
+    if ProgramMode.PROGRAM in modes and commands is not None:
+        runners[ProgramMode.PROGRAM] = ProgramRunner(commands)
     return runners

@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections import Counter
 from functools import partial
 from typing import Final
 
@@ -66,7 +67,7 @@ class ConfiguredDaemon:
         assembly = assemble_worker(
             engine,
             project.catalog,
-            runners_for(settings, project.catalog),
+            runners_for(project),
             pool,
             LeaseTerms(worker_id=name, lease_ms=settings.lease),
         )
@@ -113,11 +114,14 @@ def pool_of(project: Project) -> Pool:
     return config.pool_for(project.loaded, project.settings, project.targets)
 
 
-_NOTHING: Final = "no job yet; `workers add job NAME` makes one"
+_NOTHING: Final = "no job and no task yet; `workers add job NAME` makes one"
 
 
 def _greeting(project: Project, pool: Pool, name: str) -> str:
-    jobs = sum(1 for target in project.targets.values() if target.enabled)
+    concepts = Counter(target.concept for target in project.targets.values() if target.enabled)
+    counts = [
+        f"{count} {concept.value}{'s' if count != 1 else ''}" for concept, count in sorted(concepts.items())
+    ]
     lanes = ", ".join(f"{'+'.join(lane.topics)} ({lane.limit})" for lane in pool.lanes)
-    what = f"{jobs} job{'s' if jobs != 1 else ''}" if jobs else _NOTHING
+    what = ", ".join(counts) or _NOTHING
     return f"worker {name} is up: {what}; {pool.size} slots; topics {lanes}; runtime {project.settings.runtime.value}"

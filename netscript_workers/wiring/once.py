@@ -29,11 +29,11 @@ async def run_once(
     target = project.targets.get(target_id)
     if target is None:
         raise UnknownTargetError(unknown_target(target_id, project.catalog.nearest(target_id)))
-    runners = runners_for(project.settings, project.catalog)
-    runner = runners[target.runtime]
+    runners = runners_for(project)
+    runner = runners[target.mode]
     await runner.start()
     try:
-        execution = _execution(target, msgspec.json.encode(payload))
+        execution = execution_of(target, msgspec.json.encode(payload))
         deadline = execution.triggered_at + target.timeout
         run = asyncio.ensure_future(runner.run(execution, target, deadline, observer))
         return await _bounded(run, target)
@@ -60,7 +60,8 @@ def unknown_target(target_id: str, nearest: Sequence[str]) -> str:
     return f"no job or task has the id {target_id!r}.{guess} List them with: workers jobs"
 
 
-def _execution(target: Target, payload: bytes) -> Execution:
+def execution_of(target: Target, payload: bytes) -> Execution:
+    """Make the execution of one run that no queue knows."""
     now = time.time_ns() // 1_000_000
     return Execution(
         id=IdFactory().new(now),

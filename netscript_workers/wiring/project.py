@@ -49,6 +49,7 @@ def scan_catalog(settings: config.Settings) -> Catalog:
             default_runtime=settings.runtime,
             runtime_by_topic=settings.runtime_by_topic(),
             retention_by_topic=settings.retention_by_topic(),
+            require_permissions=settings.require_permissions,
         )
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netscript_workers.catalog import Catalog
 from netscript_workers.domain.pool import Pool
-from netscript_workers.domain.target import RunnerMode
+from netscript_workers.domain.target import Mode, ProgramMode
 from netscript_workers.ports.queue_admin import WorkerInfo
 from netscript_workers.ports.runner import Runner, SlotReport
 from netscript_workers.ports.service import Service
@@ -21,8 +21,8 @@ from netscript_workers.worker.service import WorkerParts, WorkerService
 from netscript_workers.worker.settler import Settler
 
 if TYPE_CHECKING:
-    from netscript_workers.config import Settings
     from netscript_workers.ports.engine import Engine
+    from netscript_workers.wiring.project import Project
 
 
 class SystemClock:
@@ -40,7 +40,7 @@ class WorkerAssembly:
     worker: WorkerService
     settler: Settler
     services: tuple[Service, ...]
-    runners: Mapping[RunnerMode, Runner]
+    runners: Mapping[Mode, Runner]
     faults: Faults
     outages: Outages
 
@@ -68,7 +68,7 @@ class RunnerService:
 def assemble_worker(
     engine: "Engine",
     catalog: Catalog,
-    runners: Mapping[RunnerMode, Runner],
+    runners: Mapping[Mode, Runner],
     pool: Pool,
     terms: LeaseTerms,
 ) -> WorkerAssembly:
@@ -97,16 +97,20 @@ def assemble_worker(
     return WorkerAssembly(worker, settler, (settler, journal, leases, *places), runners, faults, outages)
 
 
-def runners_for(settings: "Settings", catalog: Catalog) -> dict[RunnerMode, Runner]:
-    """Return a runner for each mode that some job uses, with one zygote among those that fork."""
+def runners_for(project: "Project") -> dict[Mode, Runner]:
+    """Return a runner for each mode that some target uses, with one zygote among those that fork."""
     from netscript_workers.runners.fleet import build_runners
+    from netscript_workers.wiring.programs import task_commands
 
+    settings, catalog = project.settings, project.catalog
+    modes = {target.mode for target in catalog.targets.values()} or {settings.runtime}
     return build_runners(
-        modes={target.runtime for target in catalog.targets.values()} or {settings.runtime},
+        modes=modes,
         handlers=catalog.handler_refs(),
         root=str(settings.jobs_dir),
         max_jobs_per_slot=settings.max_jobs_per_slot,
         max_slot_memory_mb=settings.max_slot_memory_mb,
+        commands=task_commands(project) if ProgramMode.PROGRAM in modes else None,
     )
 
 

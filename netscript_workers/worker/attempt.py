@@ -11,10 +11,10 @@ import msgspec
 
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
-from netscript_workers.domain.outcome import Cause, Kind, Outcome
+from netscript_workers.domain.outcome import Kind, Outcome
 from netscript_workers.domain.retry import RetryPolicy, policy_of
 from netscript_workers.domain.settlement import Action, Retain, Settlement, decide
-from netscript_workers.domain.target import Concept, RunnerMode, Target
+from netscript_workers.domain.target import Mode, Target
 from netscript_workers.errors import SlotError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.history import JournalEntry
@@ -47,8 +47,8 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     targets: Mapping[str, Target]
-    runners: Mapping[RunnerMode, Runner]
-    chaining: Mapping[RunnerMode, ChainingRunner]
+    runners: Mapping[Mode, Runner]
+    chaining: Mapping[Mode, ChainingRunner]
     clock: Clock
     settle: Callable[[Settlement, JournalEntry | None], None]
     report: Callable[["Attempt"], None]
@@ -102,11 +102,11 @@ class Attempt(RunReports):
         self._task = loop.create_task(self._run(after))
 
     @property
-    def chain(self) -> RunnerMode | None:
+    def chain(self) -> Mode | None:
         """The mode whose runner can be handed this run ahead; None when it must wait for a slot here."""
         target = self.target
-        chains = target is not None and target.enabled and target.runtime in self.workshop.chaining
-        return target.runtime if target is not None and chains else None
+        chains = target is not None and target.enabled and target.mode in self.workshop.chaining
+        return target.mode if target is not None and chains else None
 
     @property
     def is_under_way(self) -> bool:
@@ -146,12 +146,6 @@ class Attempt(RunReports):
             return outcomes.failed(
                 f"{target.id} is disabled. Enable it and requeue this dead letter, or purge it.", retry=False
             )
-        if target.concept is not Concept.JOB:
-            return outcomes.failed(
-                f"{target.id} is a task ({target.type}); this version runs jobs only.",
-                Cause.FAILURE,
-                retry=False,
-            )
         return None
 
     async def _outcome_of_run(self, after: "Attempt | None") -> Outcome:
@@ -159,11 +153,11 @@ class Attempt(RunReports):
         assert target is not None  # noqa: S101 - `_refusal` has seen to it
         try:
             if after is not None:
-                runner = self.workshop.chaining[target.runtime]
+                runner = self.workshop.chaining[target.mode]
                 return await runner.run_after(after, self.execution, target, self, self._begin)
             assert self.started_at is not None  # noqa: S101 - `start` has set it
             deadline = self.started_at + target.timeout
-            return await self.workshop.runners[target.runtime].run(self.execution, target, deadline, self)
+            return await self.workshop.runners[target.mode].run(self.execution, target, deadline, self)
         except asyncio.CancelledError:
             return self._outcome_of_stop()
         except SlotError as error:
@@ -283,13 +277,19 @@ class Attempt(RunReports):
 
 
 def retain_of(target: Target | None) -> Retain:
-    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4."""
+    """Return how long a finished execution of `target` is kept; an unknown target has the defaults of SPEC section 4.
+
+    With `persist` false only for a moment, so that who waits for its end still sees it.
+    """
     if target is None:
         return _DEFAULT_RETAIN
+    if not target.persist:
+        return _NOT_PERSISTED
     retention = target.retention
     return Retain(retention.kv_days * _DAY_MS, retention.db_days * _DAY_MS)
 
 
+_NOT_PERSISTED: Final = Retain(60_000, 0)
 _DEFAULT_RETAIN: Final = Retain(7 * _DAY_MS, 90 * _DAY_MS)
 _LEVELS: Final = {
     Action.COMPLETE: logging.DEBUG,

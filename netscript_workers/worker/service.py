@@ -10,7 +10,7 @@ import msgspec
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.settlement import Action, Settlement
-from netscript_workers.domain.target import RunnerMode, Target
+from netscript_workers.domain.target import Mode, Target
 from netscript_workers.errors import EngineError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import ClaimRequest, Queue
@@ -37,7 +37,7 @@ class WorkerParts(msgspec.Struct, frozen=True, kw_only=True):
 
     queue: Queue
     targets: Mapping[str, Target]
-    runners: Mapping[RunnerMode, Runner]
+    runners: Mapping[Mode, Runner]
     pool: Pool
     terms: LeaseTerms
     clock: Clock

@@ -97,3 +97,12 @@ def test_a_bad_schedule_of_a_built_task_is_an_error(project):
         "x.py", BUILT.replace("resize.ts", "y").replace(".build()", ".schedule('never').build()")
     )
     assert project.problem().code == "E107"
+
+
+def test_a_module_task_without_permissions_is_left_out_where_they_are_required(project):
+    project.tasks.write("resize.ts")
+    project.tasks.write("media.py", BUILT)
+    project.tasks.write("other.py", BUILT.replace('"resize")', '"other").permissions("none")'))
+    catalog = project.scan(require_permissions=True)
+    assert list(catalog.targets) == ["other"]
+    assert [problem.code for problem in catalog.problems] == ["E027"]

@@ -1,11 +1,13 @@
-"""`workers init` and `workers add job` write files that work, and never over others."""
+"""`workers init` and `workers add` write files that work, and never over others."""
 
 import ast
+import json
 
 import pytest
 
 from netscript_workers.cli import run
 from netscript_workers.cli.scaffold import STARTER
+from netscript_workers.domain.target import TaskType
 
 
 @pytest.fixture
@@ -59,3 +61,43 @@ def test_add_job_refuses_what_is_no_name_and_what_is_there(project, capsys):
     assert "no usable name" in capsys.readouterr().err
     assert run(["add", "job", "hello"]) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("runtime", list(TaskType))
+def test_add_task_writes_a_program_and_a_module_that_makes_a_task_of_it(project, capsys, runtime):
+    assert run(["add", "task", "resize-image", "--runtime", runtime.value, "--topic", "heavy"]) == 0
+    program, definition = capsys.readouterr().out.splitlines()
+    assert definition == str(project / "workers" / "tasks" / "resize_image_task.py")
+    assert run(["tasks", "--json"]) == 0
+    (task,) = json.loads(capsys.readouterr().out)
+    assert (task["id"], task["type"], task["topic"], task["source"]) == (
+        "resize-image",
+        runtime.value,
+        "heavy",
+        "directory",
+    )
+    assert program.endswith(task["entrypoint"])
+
+
+@pytest.mark.parametrize("runtime", ["python", "shell", "executable"])
+def test_the_program_that_add_task_writes_runs(project, capsys, runtime):
+    assert run(["add", "task", "3d-render", "--runtime", runtime]) == 0
+    capsys.readouterr()
+    assert run(["exec", "3d-render", "--payload", '{"name": "Ada"}']) == 0
+    told = capsys.readouterr()
+    assert "Ada" in json.dumps(json.loads(told.out))
+    assert "hello from" in told.err
+
+
+def test_add_task_refuses_what_is_no_name_and_what_is_there(project, capsys):
+    assert run(["add", "task", "!!"]) == 2
+    assert "no usable name" in capsys.readouterr().err
+    assert (
+        run(["add", "task", "a", "--runtime", "python"])
+        == run(["add", "task", "b", "--runtime", "shell"])
+        == 0
+    )
+    capsys.readouterr()
+    assert run(["add", "task", "a", "--runtime", "shell"]) == 2
+    assert "a_task.py exists already" in capsys.readouterr().err
+    assert not (project / "workers" / "tasks" / "a.sh").exists()

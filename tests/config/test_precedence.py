@@ -131,7 +131,7 @@ def test_both_spellings_mean_the_same(load):
 
 def test_a_tasks_type_may_be_called_runtime_but_not_both(load):
     text = '[[tasks]]\nid="t"\nentrypoint="t.py"\nruntime = "python"\n'
-    assert load(text).settings.tasks[0].type.value == "python"
+    assert load(text).settings.tasks[0].type == "python"
     (problem,) = load(text + 'type = "python"\n').problems
     assert (problem.code, problem.line) == ("E011", 5)
     assert "“runtime” (line 4)" in problem.message

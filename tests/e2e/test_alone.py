@@ -114,10 +114,12 @@ def test_the_bench_measures_everything_and_leaves_nothing(tmp_path, shop):
         "runs in-process",
         "runs web-worker",
         "runs subprocess",
+        "a task adds",
+        "runs of a task",
         "latency web-worker p99",
     ):
         assert part in names
-    assert all(figure["median"] >= 0 for figure in figures)
+    assert all(figure["median"] >= 0 for figure in figures if figure["name"] != "a task adds")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,6 +24,8 @@ def test_the_demo_runs_real_jobs_and_ends_well(tmp_path):
         "$ workers init shop",
         "Hello, Ada!",
         '"primes": 348513',
+        "$ workers add task greet-in-shell --runtime shell",
+        '"received":',
         "completed",
         "exit status 0",
         "How to go on",
