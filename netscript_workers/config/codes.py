@@ -35,6 +35,7 @@ ERRORS: Final[Mapping[str, str]] = {
     "E027": "a task without permissions, under require_permissions",
     "E028": "the plan needs more memory than --max-memory allows",
     "E029": "the store cannot be reached (--connect)",
+    "E031": "permissions or limits that this host cannot enforce, under sandbox = require",
 }
 
 WARNINGS: Final[Mapping[str, str]] = {
@@ -52,13 +53,14 @@ WARNINGS: Final[Mapping[str, str]] = {
     "W012": "a setting without effect here",
     "W013": "the memory queue is for tests: nothing survives, and no other process reaches it",
     "W014": "shutdown_timeout is at or over the 30 s that service managers give",
+    "W016": "permissions or limits that this host cannot enforce, under sandbox = best-effort",
 }
 
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
     "W101": "a queue provider that this version cannot use",
     "W102": "an archive in PostgreSQL",
-    "W104": "permissions of jobs, and of tasks that are not deno's",
-    "W105": "limits of jobs and tasks",
+    "W104": "permissions of jobs",
+    "W105": "limits of jobs",
     "W106": "schedules",
     "W107": "metrics",
     "W108": "files in runtime_dir",

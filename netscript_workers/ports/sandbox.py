@@ -35,6 +35,11 @@ class Confined(Protocol):
 class Sandbox(Protocol):
     """Confines commands."""
 
+    @property
+    def modules(self) -> Sequence[str]:
+        """The modules that its confinements name, for whoever starts programs (see domain/command.py)."""
+        ...
+
     async def confine(self, target: Target, spec: CommandSpec) -> Confined:
         """Confine `spec`, a run of `target`, to the permissions and limits of that.
 

@@ -28,6 +28,13 @@ class Gap(msgspec.Struct, frozen=True):
         return f"{self.permission}: {self.why}; {self.cure}"
 
 
+UNCOUNTED: Final = Gap(
+    "limits.processes",
+    "without a user namespace the kernel counts all processes of this user",
+    "give the target permissions, which bring a namespace",
+)
+
+
 def gaps_in(grants: Grants, limits: Limits, host: Host) -> list[Gap]:
     """Return what of `grants` and `limits` this host cannot enforce."""
     found = [_lost(problem) for problem in grants.problems]

@@ -16,7 +16,7 @@ from netscript_workers.errors import PermissionsUnenforceableError
 from netscript_workers.sandbox import checks, landlock
 from netscript_workers.sandbox.denials import Denial, found_in, told
 from netscript_workers.sandbox.environment import through_proxy, visible
-from netscript_workers.sandbox.gaps import Gap
+from netscript_workers.sandbox.gaps import UNCOUNTED, Gap
 from netscript_workers.sandbox.grants import Grants, resolve
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.limits import resource_limits
@@ -63,6 +63,11 @@ class KernelSandbox:
         self._host = host
         self._probing = asyncio.Lock()
         self._proxy = Proxy()
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The module that is imported where programs are started."""
+        return (MODULE,)
 
     async def confine(self, target: Target, spec: CommandSpec) -> "ConfinedRun":
         """Confine `spec`, a run of `target`; raises `PermissionsUnenforceableError` under `require`."""
@@ -136,8 +141,7 @@ class KernelSandbox:
             return ConfinedRun(spec)
         gaps: tuple[Gap, ...] = ()
         if limits.processes is not None:
-            why = "without a user namespace the kernel counts all processes of this user"
-            gaps = (Gap("limits.processes", why, "give the target permissions, which bring a namespace"),)
+            gaps = (UNCOUNTED,)
             self._judge(target, gaps)
         pairs = resource_limits(limits, reserves_memory=target.type is TaskType.DENO, counts_processes=False)
         rules = Rules(limits=pairs, limits_only=True)

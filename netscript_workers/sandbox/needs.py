@@ -30,7 +30,7 @@ def start_of(
     cwd: str,
     search_path: str,
     entry: str | None,
-    kind: TaskType | None = None,
+    kind: str | None = None,
     hidden: Sequence[str] = (),
 ) -> Start:
     """Find the program of `argv` and what it reads; `entry` is the target's own file, whose directory may be read.

@@ -20,6 +20,7 @@ Granted = bool | tuple[str, ...]
 _NETLINK: Final = 16
 OWN_TMP_BYTES: Final = 256 * 1024 * 1024
 _READ: Final = landlock.READ
+_OWN_MOUNTS: Final = ("/tmp/", "/dev/")  # noqa: S108 - places in the run's view
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,24 +110,21 @@ def _filter(grants: Grants, host: Host, *, local_sockets: bool) -> bytes:
 
 
 def _view(grants: Grants, needs: Needs, *, own_tmp: bool) -> View:
-    whole = grants.read is True or _covers(_granted(grants.read), "/")
+    whole = grants.read is True or grants.write is True or _covers(_granted(grants.read), "/")
     loads = grants.run is True
     binds: dict[str, Bind] = {}
-    if not whole:
-        for path in (
-            *base.readable(every_program=not isinstance(grants.run, tuple)),
-            *needs.readable,
-            *needs.executable,
-        ):
-            binds[path] = Bind(os.fsencode(path))
-        for path in (*_granted(grants.read), *_granted(grants.run)):
+    system = base.readable(every_program=not isinstance(grants.run, tuple))
+    needed = (*needs.readable, *needs.executable)
+    for path in (*system, *needed, *_granted(grants.read), *_granted(grants.run)):
+        # The whole of the host shows all of this already, but for what the run's own mounts cover.
+        if not whole or path.startswith(_OWN_MOUNTS):
             binds[path] = Bind(os.fsencode(path), device=path.startswith("/dev/"))
     for path in _granted(grants.write):
         binds[path] = Bind(
             os.fsencode(path), writable=True, executable=loads, device=path.startswith("/dev/")
         )
     return View(
-        whole=whole or grants.write is True,
+        whole=whole,
         whole_writable=grants.write is True,
         binds=tuple(binds[path] for path in outermost(binds)),
         links=tuple(
@@ -196,4 +194,6 @@ def covers_write(grants: Grants, path: str, *, has_view: bool) -> bool:
 
 
 def _own(*, has_view: bool) -> tuple[str, ...]:
-    return ("/proc", "/dev", "/tmp") if has_view else base.DEVICES  # noqa: S108 - the run's own
+    return (
+        ("/proc", "/dev") if has_view else base.DEVICES
+    )  # what is in the host's /tmp is not in the run's own

@@ -79,6 +79,9 @@ def _mount_own(kernel: Kernel, view: View, devices: dict[bytes, int | None]) -> 
         kernel.mount(
             b"tmpfs", _SITE + b"/tmp", b"tmpfs", _NOSUID_NODEV | noexec, b"mode=1777,size=%d" % view.own_tmp
         )
+        for directory in view.directories:
+            if directory.startswith(b"/tmp/"):
+                _make_directories(_SITE + directory)
     _make_devices(kernel, devices)
     _mount_proc(kernel)
     for bind in view.binds:

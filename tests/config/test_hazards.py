@@ -99,8 +99,6 @@ def test_a_warning_stands_where_its_key_stands(load):
         ('queue_provider = "redis"', {}, [], "W101"),
         ("", {"AMQP_URL": "amqp://h"}, [], "W101"),
         ("", {"DATABASE_URL": "postgres://h/x"}, [], "W102"),
-        ("", {}, [task(type=TaskType.SHELL, permissions=Permissions())], "W104"),
-        ("", {}, [task(limits=Limits(memory=1))], "W105"),
         ("", {}, [task(schedule="@daily")], "W106"),
         ("", {}, [job(permissions=Permissions())], "W104"),
         ("", {}, [job(limits=Limits(memory=1))], "W105"),
