@@ -117,10 +117,7 @@ class PermissionsUnenforceableError(WorkersError):
 
     exit_status: ClassVar[int] = 1
 
-    def __init__(self, target: str, missing: tuple[str, ...]) -> None:
-        """Build the message from what is missing."""
-        super().__init__(
-            f"the permissions of “{target}” cannot be enforced here: {'; '.join(missing)}. "
-            "`workers doctor` shows what this host can do; sandbox = “best-effort” would run it all the same"
-        )
+    def __init__(self, message: str, *, missing: tuple[str, ...] = ()) -> None:
+        """Keep what is missing beside the message."""
+        super().__init__(message)
         self.missing = missing

@@ -132,7 +132,12 @@ class KernelSandbox:
 
     def _judge(self, target: Target, gaps: Sequence[Gap]) -> None:
         if gaps and self._strictness is Strictness.REQUIRE:
-            raise PermissionsUnenforceableError(target.id, tuple(str(gap) for gap in gaps))
+            missing = tuple(str(gap) for gap in gaps)
+            raise PermissionsUnenforceableError(
+                f"the permissions of “{target.id}” cannot be enforced here: {'; '.join(missing)}. `workers doctor` shows what "
+                "this host can do; sandbox = “best-effort” would run it all the same",
+                missing=missing,
+            )
 
     def _limited(self, target: Target, spec: CommandSpec) -> "ConfinedRun":
         """Bind an otherwise unconfined run to its limits."""

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from netscript_workers.config import load as load_config
 from netscript_workers.config import LoadOptions
+from netscript_workers.config import load as load_config
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Limits
 from netscript_workers.sandbox import checks
@@ -52,7 +52,7 @@ def test_validate_finds_what_this_host_cannot_enforce(tmp_path, monkeypatch, pol
     config.write_text(
         f'sandbox = "{policy}"\n[[tasks]]\nid = "a"\ntype = "shell"\nentrypoint = "a.sh"\npermissions = {{ net = ["h:1"] }}\n'
     )
-    options = LoadOptions(path=str(config), environ={}, cwd=tmp_path)
+    options = LoadOptions(path=config, environ={}, cwd=tmp_path)
     assert load_config(options).settings is not None
     project = load_project(options)
     found = list(unenforceable(project.settings, project.targets))
