@@ -29,7 +29,7 @@ help: ## show this list
 
 setup: $(FULL) ## make .venv with everything (once; again when pyproject.toml changes)
 
-demo: $(CORE) ## lay out a small project, run a job in it for real and show the result
+demo: $(CORE) ## lay out a small project, run jobs and tasks in it for real and show the results
 	@$(BIN)/python -m netscript_workers.cli.demo $(ARGS)
 
 run: $(CORE) ## start the daemon with config.toml, or with the example when there is none

@@ -12,6 +12,7 @@ NO_SUCH_HANDLER: Final = "E106"
 BAD_SCHEDULE: Final = "E107"
 UNREADABLE: Final = "E108"
 EMPTY_PROJECT: Final = "W020"
+OVERRIDES_NOTHING: Final = "W021"
 NO_PERMISSIONS: Final = "E027"  # the config's code for the same in the config file
 
 CODES: Final[Mapping[str, str]] = {
@@ -23,5 +24,6 @@ CODES: Final[Mapping[str, str]] = {
     NO_SUCH_HANDLER: "an entrypoint's module has no such handler",
     BAD_SCHEDULE: "a bad cron expression or timezone in code",
     UNREADABLE: "a directory of job or task modules cannot be read",
+    OVERRIDES_NOTHING: "an override in runtime_dir of a target that there is not",
     EMPTY_PROJECT: "there is nothing to run: no job and no task",
 }

@@ -26,7 +26,7 @@ def collect_tasks(
     `require_permissions`: one of a module without permissions is left out and reported.
     """
     for declaration in declarations:
-        _add(declaration, root, findings)
+        add_task(declaration, root, findings)
     for path in python_files(root, findings):
         if not _speaks_of_tasks(path, findings):
             continue
@@ -36,17 +36,18 @@ def collect_tasks(
             findings.report(error, codes.IMPORT_FAILED)
             continue
         for declaration in _defined_in(module, path, findings):
-            if require_permissions and declaration.permissions is None:
-                error = DefinitionError(
-                    "it has no permissions, and require_permissions is set",
-                    hint='add .permissions("none"), or what it needs',
-                )
-                findings.report(error, codes.NO_PERMISSIONS, declaration)
-                continue
-            _add(declaration, root, findings)
+            add_task(declaration, root, findings, require_permissions=require_permissions)
 
 
-def _add(declaration: Declaration, root: Path, findings: Findings) -> None:
+def add_task(
+    declaration: Declaration, root: Path, findings: Findings, *, require_permissions: bool = False
+) -> None:
+    """Add a task whose program is in its directory; `require_permissions`: and that has permissions. Else report it."""
+    if require_permissions and declaration.permissions is None:
+        hint = "give it permissions, at least “none”"
+        error = DefinitionError("it has no permissions, and require_permissions is set", hint=hint)
+        findings.report(error, codes.NO_PERMISSIONS, declaration)
+        return
     try:
         path = _program(declaration, root)
     except ConfinementError as error:

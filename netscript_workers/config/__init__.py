@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from netscript_workers.config.options import Loaded, LoadOptions, Origin, OriginKind
     from netscript_workers.config.plan import Plan, make_plan
     from netscript_workers.config.provider import ResolvedProvider, resolve_provider
+    from netscript_workers.config.runtime_dir import read_runtime_dir
+    from netscript_workers.config.runtime_files import fingerprint
     from netscript_workers.config.schema import json_schema
     from netscript_workers.config.secret import Secret, SecretUrl
     from netscript_workers.config.settings import Settings
@@ -38,11 +40,13 @@ __all__ = [
     "SecretUrl",
     "Settings",
     "Subject",
+    "fingerprint",
     "hazards",
     "json_schema",
     "load",
     "make_plan",
     "pool_for",
+    "read_runtime_dir",
     "resolve_provider",
     "unavailable",
 ]
@@ -65,11 +69,13 @@ _HOMES: Final = {
     "SecretUrl": "secret",
     "Settings": "settings",
     "Subject": "dangers",
+    "fingerprint": "runtime_files",
     "hazards": "dangers",
     "json_schema": "schema",
     "load": "loading",
     "make_plan": "plan",
     "pool_for": "capacity",
+    "read_runtime_dir": "runtime_dir",
     "resolve_provider": "provider",
     "unavailable": "available",
 }

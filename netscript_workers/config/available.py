@@ -1,8 +1,6 @@
 """What this version cannot do yet. `validate` warns of it; a daemon that needs it refuses to start (78)."""
 
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from netscript_workers.config.choices import Provider, ScalingMode
@@ -81,11 +79,6 @@ def _around(settings: "Settings") -> Iterator[Problem]:
     if settings.metrics.listen is not None:
         place = settings.place_of("metrics", "listen")
         yield problem_at("W107", place, f"metrics (metrics.listen) are {_LATER}", "leave it out")
-    if _holds_files(settings.runtime_dir):
-        message = f"the runtime_dir {settings.runtime_dir} holds files: declarative tasks and overrides are {_LATER}"
-        yield problem_at(
-            "W108", settings.place_of("runtime_dir"), message, "empty it, or name another directory"
-        )
     if settings.telemetry_variables:
         message = f"exporting telemetry ({', '.join(settings.telemetry_variables)}) is {_LATER}"
         yield problem_at("W109", Place(), message, "unset it for this daemon, or set it to “none”")
@@ -97,10 +90,3 @@ def _around(settings: "Settings") -> Iterator[Problem]:
     if settings.is_written("api"):
         place = settings.place_of("api")
         yield problem_at("W111", place, f"the HTTP API (`workers api`) is {_LATER}; [api] waits for it")
-
-
-def _holds_files(directory: Path) -> bool:
-    """Tell whether there is anything in `directory` that a later version would read: versions, or what is live."""
-    return any(
-        name == "current" or name.endswith(".json") for _, _, names in os.walk(directory) for name in names
-    )

@@ -35,6 +35,7 @@ ERRORS: Final[Mapping[str, str]] = {
     "E027": "a task without permissions, under require_permissions",
     "E028": "the plan needs more memory than --max-memory allows",
     "E029": "the store cannot be reached (--connect)",
+    "E030": "a file of runtime_dir that cannot be used",
     "E031": "permissions or limits that this host cannot enforce, under sandbox = require",
 }
 
@@ -63,7 +64,6 @@ NOT_AVAILABLE: Final[Mapping[str, str]] = {
     "W105": "limits of jobs",
     "W106": "schedules",
     "W107": "metrics",
-    "W108": "files in runtime_dir",
     "W109": "exporting telemetry (OTEL_* variables)",
     "W110": "distributed groups (workers run)",
     "W111": "the HTTP API (workers api)",

@@ -56,22 +56,20 @@ class Spawner:
         """The process id of the source of keepers; 0 while there is none."""
         return self._process.pid if self._process else 0
 
-    async def start(self) -> None:
-        """Have the source of keepers; raises `SlotError` when it does not come up. Idempotent."""
-        if sys.platform == "win32":
-            raise SlotError("programs are started by a helper that needs Linux or macOS")
+    async def start(self, *, launch: bool = True) -> None:
+        """Have the source of keepers; raises `SlotError` when it does not come up. Idempotent.
+
+        `launch` false: have it with the first program only.
+        """
         async with self._changing:
             if self._started:
                 return
-            control = ProcessControl()
-            if not control.adopts_orphans():  # else it is somebody else's to take back
-                control.adopt_orphans()
-                self._prctl = control
-            try:
-                await self._launch()
-            except BaseException:
-                await self._end(0)
-                raise
+            if launch:
+                try:
+                    await self._launch()
+                except BaseException:
+                    await self._end(0)
+                    raise
             self._started = True
 
     async def stop(self, grace_ms: int) -> None:
@@ -119,6 +117,13 @@ class Spawner:
     # ------------------------------------------------------------------ the source
 
     async def _launch(self) -> LoopFrames[FromSource]:
+        if sys.platform == "win32":
+            raise SlotError("programs are started by a helper that needs Linux or macOS")
+        if self._prctl is None:
+            control = ProcessControl()
+            if not control.adopts_orphans():  # else it is somebody else's to take back
+                control.adopt_orphans()
+                self._prctl = control
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:

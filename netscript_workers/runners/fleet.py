@@ -23,10 +23,12 @@ def build_runners(
     max_slot_memory_mb: int | None = None,
     commands: Commands | None = None,
     sandbox: Sandbox | None = None,
+    has_tasks: bool = True,
 ) -> dict[Mode, Runner]:
     """Return an unstarted runner for each of `modes`; `root` is the jobs directory.
 
-    `commands` says how tasks are started, `sandbox` confines them.
+    `commands` says how tasks are started, `sandbox` confines them. `has_tasks` false: there is none yet, so nothing is
+    made ready for them before the first one.
     """
     source = ForkSource(handlers, root)
     runners: dict[Mode, Runner] = {}
@@ -39,5 +41,5 @@ def build_runners(
     if RunnerMode.SUBPROCESS in modes:
         runners[RunnerMode.SUBPROCESS] = FreshProcessRunner(source, max_memory_mb=max_slot_memory_mb)
     if ProgramMode.PROGRAM in modes and commands is not None:
-        runners[ProgramMode.PROGRAM] = ProgramRunner(commands, sandbox=sandbox)
+        runners[ProgramMode.PROGRAM] = ProgramRunner(commands, sandbox=sandbox, ready=has_tasks)
     return runners

@@ -40,22 +40,28 @@ class ProgramRunner:
     """Runs tasks. `commands` says how each is started.
 
     `sandbox` confines them; without one, none is. `term_grace_ms` is what a program that must end gets between SIGTERM
-    and SIGKILL.
+    and SIGKILL. `ready` false: the process that starts programs is made with the first one, not before.
     """
 
     def __init__(
-        self, commands: Commands, *, sandbox: Sandbox | None = None, term_grace_ms: int = TERM_GRACE_MS
+        self,
+        commands: Commands,
+        *,
+        sandbox: Sandbox | None = None,
+        term_grace_ms: int = TERM_GRACE_MS,
+        ready: bool = True,
     ) -> None:
         self._commands = commands
         self._sandbox = sandbox
         self._grace = term_grace_ms / 1000
+        self._ready = ready
         self._spawner = Spawner(sandbox.modules if sandbox is not None else ())
         self._runs: dict[Child, tuple[Execution, float]] = {}
         self._spool: str | None = None
 
     async def start(self) -> None:
         """Have the process that programs are started by."""
-        await self._spawner.start()
+        await self._spawner.start(launch=self._ready)
 
     async def stop(self, grace_ms: int) -> None:
         """End every program of this runner."""

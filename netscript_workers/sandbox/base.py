@@ -57,6 +57,14 @@ LOADERS: Final = (
 )
 
 
+def shown(*, every_program: bool, kept_by_landlock: bool) -> tuple[str, ...]:
+    """Return what any run's view shows of `readable`: all of /etc as one, where Landlock keeps what is in it."""
+    paths = readable(every_program=every_program)
+    if not kept_by_landlock:
+        return paths
+    return (*(path for path in paths if not path.startswith("/etc/")), "/etc")
+
+
 def readable(*, every_program: bool) -> tuple[str, ...]:
     """Return what may be read by any run; with a list of programs, those of the system are not among it."""
     programs = (*_PROGRAMS_TOO, *_ROOT_PROGRAMS) if every_program else _LIBRARIES

@@ -40,11 +40,12 @@ def apply(rules: bytes) -> None:
 def prepare() -> None:
     """Look up once, before the first fork, what every confined process needs."""
     if this_machine() is not None:
-        _kernel()
+        this_kernel()
 
 
 @functools.cache
-def _kernel() -> Kernel:
+def this_kernel() -> Kernel:
+    """Return the system calls of this process, looked up once; raises `OSError` on a system that is not known."""
     machine = this_machine()
     if machine is None:
         raise OSError(38, "the sandbox needs Linux on x86_64 or aarch64")
@@ -56,14 +57,14 @@ def confine(rules: Rules) -> None:
     if rules.limits_only:
         _set_limits(rules.limits)
         return
-    kernel = _kernel()
+    kernel = this_kernel()
     process = ProcessControl()
     cwd = os.getcwdb()
     connection = None
     if rules.rooms:
         namespaces.open_rooms(kernel, rules.rooms)
         process.die_with_parent()  # the kernel may have forgotten it with the change of user
-        connection = _offer_to_proxy(rules) if rules.proxy else None
+        connection = offer_to_proxy(rules.proxy, rules.token) if rules.proxy else None
     else:
         process.adopt_orphans()  # there is no process room whose end would end them
         if rules.private_tmp:
@@ -72,18 +73,20 @@ def confine(rules: Rules) -> None:
     pid = os.fork()
     if pid != 0:
         theirs.close()
-        _keep_only(each.fileno() for each in (ours, connection) if each is not None)
-        Watch(pid, ours, kernel, rules).serve()  # never returns
+        keep_only(each.fileno() for each in (ours, connection) if each is not None)
+        goes_on = rules.environment is not None
+        watch = Watch(
+            pid, ours, kernel, goes_on=goes_on, has_rooms=bool(rules.rooms), spool=rules.private_tmp
+        )
+        watch.serve()  # never returns
     ours.close()
     process.die_with_parent()
     if connection is not None:
         connection.close()  # the watcher holds it for as long as the run lasts
-    if rules.view is not None:
-        view.enter(kernel, rules.view, cwd)
-    _go_on(kernel, process, rules, theirs)
+    go_on(kernel, process, rules, theirs, cwd)
 
 
-def _offer_to_proxy(rules: Rules) -> socket.socket:
+def offer_to_proxy(proxy: bytes, token: bytes) -> socket.socket:
     """Listen on the room's loopback, and hand that socket to the daemon's proxy, which serves it from outside."""
     namespaces.raise_loopback()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
@@ -91,15 +94,20 @@ def _offer_to_proxy(rules: Rules) -> socket.socket:
         listening.listen(128)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(_PROXY_SECONDS)
-        connection.connect(rules.proxy)
-        socket.send_fds(connection, [rules.token], [listening.fileno()])
+        connection.connect(proxy)
+        socket.send_fds(connection, [token], [listening.fileno()])
         if connection.recv(1) != b"+":
             raise OSError(111, "the daemon's proxy does not know this run")
     return connection
 
 
-def _go_on(kernel: Kernel, process: ProcessControl, rules: Rules, channel: socket.socket) -> None:
-    """Start the program in the rooms, or return as what is to run in them; without rooms this process itself is that."""
+def go_on(kernel: Kernel, process: ProcessControl, rules: Rules, channel: socket.socket, cwd: bytes) -> None:
+    """Start the program in the rooms, or return as what is to run in them; without rooms this process itself is that.
+
+    Called in the first process of the rooms; `channel` leads to its watcher.
+    """
+    if rules.view is not None:
+        view.enter(kernel, rules.view, cwd)
     if not rules.rooms:
         _restrict(kernel, process, rules, channel)
         _set_limits(rules.limits)
@@ -164,7 +172,7 @@ def _be_init(pid: int, channel: socket.socket) -> NoReturn:
         os._exit(0)
 
 
-def _keep_only(fds: Iterable[int]) -> None:
+def keep_only(fds: Iterable[int]) -> None:
     """Close every descriptor but these and the standard ones: they belong to whoever forked this process."""
     after = 3
     for fd in sorted(fds):

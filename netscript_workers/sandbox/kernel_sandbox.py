@@ -26,7 +26,7 @@ from netscript_workers.sandbox.proxy import Pass, Proxy
 from netscript_workers.sandbox.rules import Rules, encoded
 
 # Where programs are started, this module is imported and its `apply` called (see domain/command.py).
-MODULE: Final = "netscript_workers.sandbox.enter"
+MODULE: Final = "netscript_workers.sandbox.starting"
 _PROXY_URL: Final = "http://127.0.0.1:3128"
 _SEARCH_PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 # Given to every run by the runner; a run may always know what it is.
@@ -244,7 +244,7 @@ def _replaced(
     if rules is not None:
         words = tuple(os.fsencode(word) for word in argv)
         block = {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
-        confinement = _confinement(msgspec.structs.replace(rules, argv=words, env=block))
+        confinement = _confinement(msgspec.structs.replace(rules, has_program=True, argv=words, env=block))
     return msgspec.structs.replace(spec, argv=tuple(argv), env=env, confinement=confinement)
 
 

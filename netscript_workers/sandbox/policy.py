@@ -61,7 +61,7 @@ def _in_rooms(grants: Grants, limits: Limits, needs: Needs, host: Host) -> Rules
     own_tmp = not (grants.write is True or _covers(_granted(grants.write), "/tmp"))  # noqa: S108 - the place itself
     return Rules(
         rooms=rooms,
-        view=_view(grants, needs, own_tmp=own_tmp),
+        view=_view(grants, needs, own_tmp=own_tmp, by_landlock=host.landlock > 0),
         landlock=host.landlock,
         files=_landlock_rules(grants, needs, host.landlock, own_tmp=own_tmp, has_view=True)
         if host.landlock
@@ -109,11 +109,11 @@ def _filter(grants: Grants, host: Host, *, local_sockets: bool) -> bytes:
     )
 
 
-def _view(grants: Grants, needs: Needs, *, own_tmp: bool) -> View:
+def _view(grants: Grants, needs: Needs, *, own_tmp: bool, by_landlock: bool) -> View:
     whole = grants.read is True or grants.write is True or _covers(_granted(grants.read), "/")
     loads = grants.run is True
     binds: dict[str, Bind] = {}
-    system = base.readable(every_program=not isinstance(grants.run, tuple))
+    system = base.shown(every_program=not isinstance(grants.run, tuple), kept_by_landlock=by_landlock)
     needed = (*needs.readable, *needs.executable)
     for path in (*system, *needed, *_granted(grants.read), *_granted(grants.run)):
         # The whole of the host shows all of this already, but for what the run's own mounts cover.

@@ -40,7 +40,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     (resource, value). `proxy` is the socket of the daemon's proxy and `token` what it knows the run by. `private_tmp` is
     a directory that the run gets for itself where it has no view. `environment` are the variables that may stay, for a
     process that is not to be replaced by a program (None: it will be). `limits_only`: nothing but the limits holds.
-    `argv` (its first word a path) and `env` are the program to be started; without one, `env` is added to what stays.
+    `argv` (its first word a path) and `env` are the program to be started (`has_program`); without one, `env` is added to
+    what stays.
     """
 
     rooms: int = 0
@@ -55,11 +56,22 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     token: bytes = b""
     private_tmp: bytes = b""
     environment: tuple[bytes, ...] | None = None
+    has_program: bool = False
     limits_only: bool = False
     argv: tuple[bytes, ...] = ()
     env: dict[bytes, bytes] = {}
 
 
+class Head(msgspec.Struct, frozen=True):
+    """What is asked of rules before all of them are read: which rooms, through which proxy, and if a program is with them."""
+
+    rooms: int = 0
+    has_program: bool = False
+    proxy: bytes = b""
+    token: bytes = b""
+
+
+_head: Final = msgspec.msgpack.Decoder(Head).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Rules).decode
 
@@ -67,6 +79,11 @@ _decode: Final = msgspec.msgpack.Decoder(Rules).decode
 def encoded(rules: Rules) -> bytes:
     """Return the rules as they travel."""
     return _encode(rules)
+
+
+def head_of(data: bytes) -> Head:
+    """Read the head of rules only; raises `msgspec.DecodeError`."""
+    return _head(data)
 
 
 def decoded(data: bytes) -> Rules:

@@ -13,7 +13,6 @@ from netscript_workers.processes.tree import children_of, kill_tree
 from netscript_workers.sandbox.denials import MARK
 from netscript_workers.sandbox.kernel import Kernel
 from netscript_workers.sandbox.listening import Asked, answer, receive
-from netscript_workers.sandbox.rules import Rules
 
 _GROUP_SIGNALS: Final = (
     signal.SIGTERM,
@@ -34,16 +33,27 @@ _LOOK_AGAIN_MS: Final = 10
 class Watch:
     """Watches over a run whose first process is `pid`; `channel` brings the listener of its filter, and the program's end.
 
-    One start of a program is let through, our own code's, before anything else runs; in a process that goes on as it is, none.
+    One start of a program is let through, our own code's, before anything else runs; in a process that `goes_on` as it is, none.
+    Without rooms, what is left of the run is ended here. `spool` is a directory to be removed with it.
     """
 
-    def __init__(self, pid: int, channel: socket.socket, kernel: Kernel, rules: Rules) -> None:
+    def __init__(
+        self,
+        pid: int,
+        channel: socket.socket,
+        kernel: Kernel,
+        *,
+        goes_on: bool,
+        has_rooms: bool,
+        spool: bytes = b"",
+    ) -> None:
         self._pid = pid
         self._channel = channel
         self._kernel = kernel
-        self._rules = rules
+        self._has_rooms = has_rooms
+        self._spool = spool
         self._starts = {kernel.machine.number("execve"), kernel.machine.number("execveat")}
-        self._has_begun = rules.environment is not None
+        self._has_begun = goes_on
         self._told: set[str] = set()
         self._status: int | None = None
 
@@ -55,13 +65,13 @@ class Watch:
             _, status = os.waitpid(self._pid, 0)
             if self._status is None:
                 self._status = status  # of the program itself without rooms, or of an init that was killed
-            if not self._rules.rooms:
+            if not self._has_rooms:
                 self._end_descendants()
         except BaseException as error:  # noqa: BLE001 - it must be seen, and must not reach the code of whoever forked this
             os.write(2, f"netscript-workers: the watcher of a confined run failed: {error!r}\n".encode())
         finally:
-            if self._rules.private_tmp:
-                shutil.rmtree(self._rules.private_tmp, ignore_errors=True)
+            if self._spool:
+                shutil.rmtree(self._spool, ignore_errors=True)
             _end_like(_NOT_STARTED << 8 if self._status is None else self._status)
 
     def _serve(self) -> None:

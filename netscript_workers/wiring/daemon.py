@@ -4,18 +4,22 @@ import logging
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
 from netscript_workers import config
+from netscript_workers.catalog import LiveCatalog
 from netscript_workers.domain.pool import Pool
-from netscript_workers.domain.problem import Severity
+from netscript_workers.domain.problem import Problem, Severity
+from netscript_workers.domain.target import Target
 from netscript_workers.errors import ConfigError
 from netscript_workers.retention import Sweeper
 from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.engine import engine_for
-from netscript_workers.wiring.project import Project, told
+from netscript_workers.wiring.project import Project, sources_of, told
+from netscript_workers.wiring.runtime_watch import RuntimeWatch
 from netscript_workers.wiring.worker import assemble_worker, describe_worker, runners_for, worker_name
 from netscript_workers.worker.drain import drained
 from netscript_workers.worker.leases import LeaseTerms
@@ -64,9 +68,10 @@ class ConfiguredDaemon:
         pool = pool_of(project)
         engine = engine_for(settings)
         name = worker_name(project.options.environ)
+        live = LiveCatalog(project.catalog)
         assembly = assemble_worker(
             engine,
-            project.catalog,
+            live,
             runners_for(project),
             pool,
             LeaseTerms(worker_id=name, lease_ms=settings.lease),
@@ -74,12 +79,22 @@ class ConfiguredDaemon:
         if self._drain:
             assembly.worker.track_retries()  # before the first run, whose retry a drain waits for
         describe = partial(describe_worker, assembly, name, self._role, time.time_ns() // 1_000_000)
+        watch = RuntimeWatch(
+            settings.runtime_dir,
+            project.base,
+            sources_of(settings),
+            live,
+            frozenset(topic for lane in pool.lanes for topic in lane.topics),
+            assembly.worker.targets_changed,
+            partial(_cannot_do, settings),
+            assembly.faults,
+        )
         presence = Presence(engine, describe, assembly.outages, assembly.faults)
         return Daemon(
             DaemonParts(
                 engine=engine,
                 line=assembly.worker,
-                services=(*assembly.services, presence, Sweeper(engine)),
+                services=(*assembly.services, watch, presence, Sweeper(engine)),
                 slots=assembly.slots,
                 fault=assembly.faults.wait,
                 drained=partial(drained, assembly.worker, assembly.settler, engine, assembly.outages)
@@ -98,15 +113,15 @@ def build_daemon(project: Project, *, role: str, drain: bool = False) -> Configu
     Raises `ConfigError` (78) when the configuration needs what this version cannot do: nothing is accepted and ignored.
     """
     if project.settings.enabled:
-        missing = [
-            problem
-            for problem in config.unavailable(project.settings, project.targets)
-            if problem.code in config.REFUSED_BY_DAEMON
-        ]
+        missing = _cannot_do(project.settings, project.targets)
         if missing:
             lines = "\n".join(f"  {told(problem)}" for problem in missing)
             raise ConfigError(f"this version cannot do what the configuration asks for:\n{lines}")
     return ConfiguredDaemon(project, role=role, drain=drain)
+
+
+def _cannot_do(settings: config.Settings, targets: Mapping[str, Target]) -> list[Problem]:
+    return [one for one in config.unavailable(settings, targets) if one.code in config.REFUSED_BY_DAEMON]
 
 
 def pool_of(project: Project) -> Pool:

@@ -57,7 +57,7 @@ async def _bounded(run: "asyncio.Future[Outcome]", target: Target) -> Outcome:
 def unknown_target(target_id: str, nearest: Sequence[str]) -> str:
     """Say that no target has that id, with the nearest ones."""
     guess = f" Did you mean {', '.join(nearest)}?" if nearest else ""
-    return f"no job or task has the id {target_id!r}.{guess} List them with: workers jobs"
+    return f"no job or task has the id {target_id!r}.{guess} List them with: workers jobs, workers tasks"
 
 
 def execution_of(target: Target, payload: bytes) -> Execution:

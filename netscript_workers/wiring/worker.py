@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netscript_workers.catalog import Catalog
+from netscript_workers.catalog import Catalog, LiveCatalog
 from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.target import Mode, ProgramMode
 from netscript_workers.ports.queue_admin import WorkerInfo
@@ -67,7 +67,7 @@ class RunnerService:
 
 def assemble_worker(
     engine: "Engine",
-    catalog: Catalog,
+    catalog: Catalog | LiveCatalog,
     runners: Mapping[Mode, Runner],
     pool: Pool,
     terms: LeaseTerms,
@@ -105,14 +105,16 @@ def runners_for(project: "Project") -> dict[Mode, Runner]:
 
     settings, catalog = project.settings, project.catalog
     modes = {target.mode for target in catalog.targets.values()} or {settings.runtime}
+    has_tasks = ProgramMode.PROGRAM in modes
     return build_runners(
-        modes=modes,
+        modes={*modes, ProgramMode.PROGRAM},  # the runtime directory may bring tasks at any time
         handlers=catalog.handler_refs(),
         root=str(settings.jobs_dir),
         max_jobs_per_slot=settings.max_jobs_per_slot,
         max_slot_memory_mb=settings.max_slot_memory_mb,
-        commands=task_commands(project) if ProgramMode.PROGRAM in modes else None,
-        sandbox=sandbox_for(settings) if ProgramMode.PROGRAM in modes else None,
+        commands=task_commands(project),
+        sandbox=sandbox_for(settings),
+        has_tasks=has_tasks,
     )
 
 

@@ -59,11 +59,7 @@ class WorkerService:
         self._parts = parts
         chaining = {mode: one for mode, one in parts.runners.items() if isinstance(one, ChainingRunner)}
         self.lanes = Lanes(parts.pool)
-        self._limits = {
-            target.id: target.max_concurrency
-            for target in parts.targets.values()
-            if target.max_concurrency is not None
-        }
+        self._limits = _limits_of(parts.targets)
         self._workshop = Workshop(
             targets=parts.targets,
             runners=parts.runners,
@@ -131,6 +127,10 @@ class WorkerService:
                 self.lanes.busy,
                 INTERRUPT_BOUND_MS,
             )
+
+    def targets_changed(self) -> None:
+        """Take in that the mapping of targets holds others now; what is under way goes on as it began."""
+        self._limits = _limits_of(self._parts.targets)
 
     def pause(self) -> None:
         """Claim nothing until `resume`; runs go on, what has not started goes back."""
@@ -252,3 +252,9 @@ class WorkerService:
             attempt.cancel_unstarted()
         else:
             attempt.stop(Stop.CANCEL)
+
+
+def _limits_of(targets: Mapping[str, Target]) -> dict[str, int]:
+    return {
+        target.id: target.max_concurrency for target in targets.values() if target.max_concurrency is not None
+    }

@@ -116,15 +116,6 @@ def test_what_this_version_cannot_do_has_its_code(load, text, environ, targets, 
     assert "not available in this version" in found[0].message
 
 
-def test_files_in_runtime_dir_are_not_ignored(load, tmp_path):
-    settings = load("").settings
-    assert config.unavailable(settings, {}) == []
-    (tmp_path / "workers" / "runtime" / "tasks").mkdir(parents=True)
-    assert config.unavailable(settings, {}) == []
-    (tmp_path / "workers" / "runtime" / "tasks" / "v1.0.0.json").write_text("{}")
-    assert [problem.code for problem in config.unavailable(settings, {})] == ["W108"]
-
-
 def test_what_belongs_to_other_commands_does_not_stop_a_daemon():
     assert "W110" not in REFUSED_BY_DAEMON
     assert "W111" not in REFUSED_BY_DAEMON

@@ -19,7 +19,7 @@ from netscript_workers.domain.target import Concept, Source, Target, TaskType
 from netscript_workers.ports.runtime import Surroundings
 from netscript_workers.runners.program import ProgramRunner
 from netscript_workers.runtimes.commands import TaskCommands
-from support import services
+from support import debian, services
 
 PROGRAMS = Path(__file__).parent / "task_programs"
 FAR_AWAY = 2**60
@@ -111,7 +111,7 @@ class Workbench:
         return path, {}
 
     def _dotnet(self) -> tuple[Path, dict[str, Any]]:
-        compiler = services.program("mcs", "it compiles C#: apt-get install mono-mcs")
+        compiler = debian.program("mcs", "mono-mcs")
         found = find_spec("dotnetcore2")
         if found is None or found.origin is None:
             services.unavailable(

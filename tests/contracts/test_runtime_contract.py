@@ -11,7 +11,7 @@ from contracts.tasks import Workbench, programs, run
 from netscript_workers.domain.outcome import Cause, Kind
 from netscript_workers.domain.target import TaskType
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

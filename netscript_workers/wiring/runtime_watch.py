@@ -1,0 +1,101 @@
+"""Takes changes of the runtime directory into a running worker, within a second."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from netscript_workers import config
+from netscript_workers.catalog import Catalog, CatalogSources, LiveCatalog, overlay
+from netscript_workers.domain.problem import Problem, Severity
+from netscript_workers.domain.target import Target
+from netscript_workers.wiring.telling import told
+from netscript_workers.worker.faults import Faults, end
+
+LOOK_SECONDS: Final = 0.4
+
+log = logging.getLogger("netscript_workers.runtime")
+
+
+class RuntimeWatch:
+    """Looks at the directory a few times a second; what is broken is reported, and the last good version stays. A `Service`.
+
+    `base` is the project without the directory. `changed` is called after each exchange. `unavailable` says what targets ask for
+    and this daemon cannot do. `topics` are those that this worker
+    serves: a task in another one waits for a restart, and the log says so.
+    """
+
+    name = "runtime directory"
+
+    def __init__(
+        self,
+        root: Path,
+        base: Catalog,
+        sources: CatalogSources,
+        live: LiveCatalog,
+        topics: frozenset[str],
+        changed: Callable[[], None],
+        unavailable: Callable[[Mapping[str, Target]], list[Problem]],
+        faults: Faults,
+    ) -> None:
+        self._root = root
+        self._base = base
+        self._sources = sources
+        self._live = live
+        self._topics = topics
+        self._changed = changed
+        self._unavailable = unavailable
+        self._faults = faults
+        self._seen = config.fingerprint(root)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to look."""
+        if self._task is None:
+            self._task = self._faults.spawn(self._watch(), self.name)
+
+    async def stop(self, grace_ms: int) -> None:
+        """Look no more."""
+        task, self._task = self._task, None
+        await end(task, grace_ms)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = config.fingerprint(self._root)
+            if now != self._seen:
+                self._seen = now
+                self._take()
+
+    def _take(self) -> None:
+        layer = config.read_runtime_dir(self._root)
+        catalog = overlay(self._base, layer, self._sources)
+        new = [problem for problem in catalog.problems if problem not in self._base.problems]
+        cannot = self._unavailable(catalog.targets)
+        new += cannot
+        for problem in new:
+            level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
+            log.log(level, "%s", told(problem))
+        if cannot or any(problem.severity is Severity.ERROR for problem in new):
+            log.error("%s is not taken over as it is now; the last good version stays", self._root)
+            return
+        before = self._live.current.targets
+        self._live.exchange(catalog)
+        self._changed()
+        more = sorted(catalog.targets.keys() - before.keys())
+        fewer = sorted(before.keys() - catalog.targets.keys())
+        other = sorted(
+            one for one in catalog.targets.keys() & before.keys() if catalog.targets[one] != before[one]
+        )
+        log.info(
+            "took over %s: added %s; changed %s; removed %s",
+            ", ".join(Path(file).name for file in layer.files) or "an empty runtime directory",
+            *(", ".join(ids) or "nothing" for ids in (more, other, fewer)),
+        )
+        for target_id in more:
+            topic = catalog.targets[target_id].topic
+            if topic not in self._topics:
+                log.warning(
+                    "%s is in the topic %s, which this worker serves after a restart only", target_id, topic
+                )
