@@ -19,9 +19,9 @@ pytestmark = [
 ]
 TESTS = Path(support.__path__[0]).parent
 ALL_ATTACKS = """
-import json, sys
+import json, os, sys
 from support import attacks
-at = json.loads({!r})
+at = {{**json.loads({!r}), "parent": os.getppid()}}
 sys.stdout.write(json.dumps({{name: attacks.tried(name, at) for name in attacks.ATTACKS}}))
 """
 

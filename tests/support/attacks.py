@@ -137,6 +137,19 @@ def victim_command_line(at):
         assert file.read()
 
 
+def parent_memory(at):
+    os.close(os.open(f"/proc/{at['parent']}/mem", os.O_RDONLY))
+
+
+def parent_environment(at):
+    with open(f"/proc/{at['parent']}/environ", "rb") as file:
+        file.read()
+
+
+def parent_descriptors(at):
+    assert os.readlink(f"/proc/{at['parent']}/fd/0")
+
+
 def trace_victim(at):
     checked(LIBC.ptrace(ctypes.c_long(16), ctypes.c_long(at["victim"]), None, None))
     os.waitpid(at["victim"], 0x40000000)
@@ -200,7 +213,7 @@ def tried(name, at):
 
 
 def main():
-    at = json.loads(sys.argv[1])
+    at = {**json.loads(sys.argv[1]), "parent": os.getppid()}
     sys.stdout.write(json.dumps({name: tried(name, at) for name in ATTACKS}))
 
 
