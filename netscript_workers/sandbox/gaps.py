@@ -28,6 +28,11 @@ class Gap(msgspec.Struct, frozen=True):
         return f"{self.permission}: {self.why}; {self.cure}"
 
 
+UNHIDDEN: Final = Gap(
+    "read",
+    "a grant covers the queue's own file, which can only be hidden by a mount namespace",
+    f"grant less, or {_ROOMS_CURE}",
+)
 UNCOUNTED: Final = Gap(
     "limits.processes",
     "without a user namespace the kernel counts all processes of this user",

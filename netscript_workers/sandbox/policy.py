@@ -8,7 +8,7 @@ import msgspec
 
 from netscript_workers.domain.target import Limits
 from netscript_workers.sandbox import base, landlock, namespaces
-from netscript_workers.sandbox.gaps import Gap, counts_processes, gaps_in
+from netscript_workers.sandbox.gaps import UNHIDDEN, Gap, counts_processes, gaps_in
 from netscript_workers.sandbox.grants import Grants, outermost
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.limits import resource_limits
@@ -47,6 +47,8 @@ class Plan(msgspec.Struct, frozen=True):
 def plan(grants: Grants, limits: Limits, needs: Needs, host: Host) -> Plan:
     """Decide how a run is held. Without any way to hold it, `rules` is None and the gaps say so."""
     gaps = tuple(gaps_in(grants, limits, host))
+    if not host.has_rooms and any(covers_read(grants, needs, path, has_view=False) for path in needs.hidden):
+        gaps = (*gaps, UNHIDDEN)
     if not host.has_filter:
         return Plan(None, gaps)
     if host.has_rooms:

@@ -46,6 +46,14 @@ def test_what_cannot_be_enforced_is_found(host, grants, limits, missing):
     assert [gap.permission for gap in gaps_in(grants, limits, host)] == missing
 
 
+def test_a_grant_over_a_hidden_file_needs_a_view():
+    needs = Needs(hidden=("/srv/queue.sqlite3",))
+    grants = Grants(read=("/srv",))
+    assert plan(grants, Limits(), needs, FULL).gaps == ()
+    assert [gap.permission for gap in plan(grants, Limits(), needs, BARE).gaps] == ["read"]
+    assert plan(Grants(read=("/opt",)), Limits(), needs, BARE).gaps == ()
+
+
 def test_without_a_filter_there_are_no_rules():
     assert plan(Grants(), Limits(), Needs(), MAC).rules is None
 
