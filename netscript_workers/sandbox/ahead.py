@@ -87,7 +87,7 @@ def make_ahead(rules: bytes, tell: Callable[[Refused], None]) -> Rooms | None:
 def _stand_by(rooms: int, orders: socket.socket, parent: int, tell: Callable[[Refused], None]) -> NoReturn:
     """Be the watcher of rooms that are still empty."""
     try:
-        process = ProcessControl()
+        process = enter.this_process()
         part_from(parent, process)
         kernel = enter.this_kernel()
         namespaces.open_rooms(kernel, rooms)

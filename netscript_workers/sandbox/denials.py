@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-MARK: Final = "netscript-workers: denied:"
+from netscript_workers.sandbox.mark import MARK
+
 _WORDS: Final = "Permission denied|Operation not permitted|No such file or directory|Read-only file system"
 _QUOTED: Final = re.compile(
     r"(?:Errno 13|Errno 1|Errno 2|Errno 30)\][^:\n]*: (?:b?['\"])(?P<path>/[^'\"\n]+)['\"]"

@@ -41,6 +41,13 @@ def prepare() -> None:
     """Look up once, before the first fork, what every confined process needs."""
     if this_machine() is not None:
         this_kernel()
+        this_process()
+
+
+@functools.cache
+def this_process() -> ProcessControl:
+    """Return the control of this process, looked up once."""
+    return ProcessControl()
 
 
 @functools.cache
@@ -58,7 +65,7 @@ def confine(rules: Rules) -> None:
         _set_limits(rules.limits)
         return
     kernel = this_kernel()
-    process = ProcessControl()
+    process = this_process()
     cwd = os.getcwdb()
     connection = None
     if rules.rooms:

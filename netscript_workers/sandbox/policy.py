@@ -128,7 +128,7 @@ def _view(grants: Grants, needs: Needs, *, own_tmp: bool, by_landlock: bool) -> 
     return View(
         whole=whole,
         whole_writable=grants.write is True,
-        binds=tuple(binds[path] for path in outermost(binds)),
+        binds=_without_repeats(binds),
         links=tuple(
             (os.fsencode(place), os.fsencode(target))
             for place, target in (*base.links(), *needs.links, *grants.links)
@@ -138,6 +138,21 @@ def _view(grants: Grants, needs: Needs, *, own_tmp: bool, by_landlock: bool) -> 
         own_tmp=OWN_TMP_BYTES if own_tmp else 0,
         tmp_executable=loads,
     )
+
+
+def _without_repeats(binds: dict[str, Bind]) -> tuple[Bind, ...]:
+    """Return `binds`, parents first, less those that a parent shows already in the same way."""
+    kept: dict[str, Bind] = {}
+    for path in outermost(binds):
+        bind = binds[path]
+        nearest = max((each for each in kept if _covers((each,), path)), key=len, default=None)
+        if (
+            nearest is None
+            or path.startswith(_OWN_MOUNTS)
+            or msgspec.structs.replace(kept[nearest], path=bind.path) != bind
+        ):
+            kept[path] = bind
+    return tuple(kept.values())
 
 
 def _landlock_rules(

@@ -3,16 +3,15 @@
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 import time
 from typing import Final, NoReturn
 
 from netscript_workers.processes.tree import children_of, kill_tree
-from netscript_workers.sandbox.denials import MARK
 from netscript_workers.sandbox.kernel import Kernel
 from netscript_workers.sandbox.listening import Asked, answer, receive
+from netscript_workers.sandbox.mark import MARK
 
 _GROUP_SIGNALS: Final = (
     signal.SIGTERM,
@@ -71,6 +70,8 @@ class Watch:
             os.write(2, f"netscript-workers: the watcher of a confined run failed: {error!r}\n".encode())
         finally:
             if self._spool:
+                import shutil  # brings compression libraries, which would make every fork dearer
+
                 shutil.rmtree(self._spool, ignore_errors=True)
             _end_like(_NOT_STARTED << 8 if self._status is None else self._status)
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from netscript_workers.sandbox.denials import MARK, Denial, found_in, told
+from netscript_workers.sandbox.denials import Denial, found_in, told
+from netscript_workers.sandbox.mark import MARK
 
 
 def found(line, *, read=(), write=(), exists=()):

@@ -82,7 +82,7 @@ def test_a_list_of_programs_lets_those_be_executed_and_the_runtime():
 
 
 def test_parents_are_shown_before_what_is_in_them():
-    rules = plan(Grants(read=("/a/b/c", "/a")), Limits(), Needs(), FULL).rules
+    rules = plan(Grants(read=("/a",), write=("/a/b/c",)), Limits(), Needs(), FULL).rules
     paths = [bind.path for bind in rules.view.binds]
     assert paths.index(b"/a") < paths.index(b"/a/b/c")
 
