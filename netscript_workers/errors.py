@@ -107,3 +107,17 @@ class EngineFormatError(EngineError):
 
 class SlotError(WorkersError):
     """A slot's process could not be started or broke the protocol."""
+
+
+class PermissionsUnenforceableError(WorkersError):
+    """A target's permissions or limits cannot be enforced on this host, and `sandbox = "require"` forbids to run it otherwise.
+
+    `missing` says for each of them what is missing and the cure.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, missing: tuple[str, ...] = ()) -> None:
+        """Keep what is missing beside the message."""
+        super().__init__(message)
+        self.missing = missing

@@ -1,6 +1,7 @@
 """The parts of `workers bench`: what each measures, how often, and under which names it is reported."""
 
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -94,6 +95,7 @@ async def _runs(plan: Plan, mode: str, slots: int, runs: int) -> list[Figure]:
 async def _tasks(plan: Plan) -> list[Figure]:
     samples, runs = plan.count(300), plan.count(3_000)
     added: list[float] = []
+    confined: list[float] = []
     bare: list[float] = []
     rates: list[float] = []
     ratios: list[float] = []
@@ -103,6 +105,9 @@ async def _tasks(plan: Plan) -> list[Figure]:
         through, beside = await bench_tasks.run_ms(project, samples)
         bare.append(median(beside))
         added.append(median(through) - median(beside))
+        if sys.platform == "linux":
+            through, beside = await bench_tasks.run_ms(project, samples, bench_tasks.CONFINED)
+            confined.append(median(through) - median(beside))
         rates.append(await bench_rates.run_rate(project, runs, bench_tasks.TASK))
         alone = bench_tasks.spawn_ms(project, samples)
         ratios.append(rates[-1] * sum(alone) / len(alone) / 1000)
@@ -110,6 +115,11 @@ async def _tasks(plan: Plan) -> list[Figure]:
     return [
         Figure("bare start of `true`", "ms", tuple(bare), f"posix_spawn and wait, {how}"),
         Figure("a task adds", "ms", tuple(added), how),
+        *(
+            [Figure("a confined task adds", "ms", tuple(confined), f"no permission at all; {how}")]
+            if confined
+            else []
+        ),
         Figure(
             "runs of a task", "/s", tuple(rates), f"{runs:,} of `true`, {_TASK_SLOTS} slots, history kept"
         ),

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from netscript_workers.domain.execution import LogLine, Progress
 
 TASK: Final = "true"
+CONFINED: Final = "true-confined"  # the same program, which may reach nothing
 _RUN_BOUND_S: Final = 60.0
 
 
@@ -28,10 +30,12 @@ def add_task(project: BenchProject) -> None:
     folder.mkdir(parents=True)
     shutil.copy(found, folder / "true")
     definition = (
-        f'id = "{TASK}"\ntype = "executable"\nentrypoint = "true"\nmax_concurrency = {project.slots}\n'
+        f'type = "executable"\nentrypoint = "true"\nmax_concurrency = {project.slots}\nmax_retries = 0\n'
     )
     with project.config.open("a") as file:
-        file.write(f"\n[[tasks]]\n{definition}max_retries = 0\n")
+        file.write(f'\n[[tasks]]\nid = "{TASK}"\n{definition}')
+        if sys.platform == "linux":
+            file.write(f'\n[[tasks]]\nid = "{CONFINED}"\n{definition}permissions = {{}}\n')
 
 
 def spawn_ms(project: BenchProject, count: int) -> list[float]:
@@ -47,14 +51,14 @@ def spawn_ms(project: BenchProject, count: int) -> list[float]:
     return taken
 
 
-async def run_ms(project: BenchProject, count: int) -> tuple[list[float], list[float]]:
-    """Return how many ms each of `count` runs took through the runner of tasks, and each bare start right beside it."""
+async def run_ms(project: BenchProject, count: int, task: str = TASK) -> tuple[list[float], list[float]]:
+    """Return how many ms each of `count` runs of `task` took through its runner, and each bare start right beside it."""
     from netscript_workers import wiring
     from netscript_workers.domain.target import ProgramMode
     from netscript_workers.wiring.once import execution_of
 
     loaded = wiring.load_project(project.options())
-    target = loaded.targets[TASK]
+    target = loaded.targets[task]
     runner = wiring.runners_for(loaded)[ProgramMode.PROGRAM]
     await runner.start()
     runs: list[float] = []

@@ -40,8 +40,18 @@ def findings() -> Iterator[Finding]:
     yield from _processes()
     yield _inotify()
     yield from _open_files()
+    yield from _sandbox()
     for tool, purpose in _TOOLS.items():
         yield _tool(tool, purpose)
+
+
+def _sandbox() -> Iterator[Finding]:
+    """What permissions the kernel can keep here; a probe tries it all in a process of its own."""
+    from netscript_workers.sandbox import checks
+
+    for ability in checks.abilities(checks.probed()):
+        state = State.OK if ability.works else State.WARNING
+        yield Finding(f"sandbox: {ability.name}", state, ability.found, ability.cure)
 
 
 def _python() -> Finding:

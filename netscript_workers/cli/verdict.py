@@ -75,6 +75,7 @@ def judge(options: "LoadOptions", wanted: Wanted) -> Verdict:
     )
     problems += config.hazards(settings, subject)
     problems += config.unavailable(settings, catalog.targets)
+    problems += _unenforceable(settings, catalog)
     plan = config.make_plan(loaded, settings, catalog.targets)
     problems += _over_memory(plan, wanted.max_memory)
     if wanted.connect and loaded.settings is not None:
@@ -89,6 +90,12 @@ def _scan(settings: "Settings") -> "Catalog":
     # What a job module prints when imported must not mix with our data.
     with contextlib.redirect_stdout(sys.stderr):
         return wiring.scan_catalog(settings)
+
+
+def _unenforceable(settings: "Settings", catalog: "Catalog") -> Iterable[Problem]:
+    from netscript_workers.wiring.confinement import unenforceable
+
+    return unenforceable(settings, catalog.targets)
 
 
 def _placed(found: Iterable[Problem], settings: "Settings", told: list[Problem]) -> Iterable[Problem]:

@@ -36,6 +36,7 @@ ERRORS: Final[Mapping[str, str]] = {
     "E028": "the plan needs more memory than --max-memory allows",
     "E029": "the store cannot be reached (--connect)",
     "E030": "a queue provider whose server nothing names",
+    "E031": "permissions or limits that this host cannot enforce, under sandbox = require",
     "E033": "a file of runtime_dir that cannot be used",
 }
 
@@ -55,11 +56,12 @@ WARNINGS: Final[Mapping[str, str]] = {
     "W013": "the memory queue is for tests: nothing survives, and no other process reaches it",
     "W014": "shutdown_timeout is at or over the 30 s that service managers give",
     "W015": "the records of amqp are in a file: all workers must be on this host",
+    "W016": "permissions or limits that this host cannot enforce, under sandbox = best-effort",
 }
 
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
-    "W104": "permissions of jobs, and of tasks that are not deno's",
-    "W105": "limits of jobs and tasks",
+    "W104": "permissions of jobs",
+    "W105": "limits of jobs",
     "W106": "schedules",
     "W107": "metrics",
     "W109": "exporting telemetry (OTEL_* variables)",

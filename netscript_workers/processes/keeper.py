@@ -14,12 +14,19 @@ import sys
 import time
 from collections.abc import Mapping
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from netscript_workers.processes.blocking_frames import BlockingFrames, DaemonGoneError
 from netscript_workers.processes.ending import exit_code
 from netscript_workers.processes.prctl import ProcessControl
-from netscript_workers.processes.spawn import NOT_STARTED, Confine, NotStartedError, start, start_confined
+from netscript_workers.processes.spawn import (
+    NOT_STARTED,
+    Ahead,
+    Confiner,
+    NotStartedError,
+    start,
+    start_confined,
+)
 from netscript_workers.processes.spawn_messages import (
     TO_KEEPER,
     Exited,
@@ -30,6 +37,9 @@ from netscript_workers.processes.spawn_messages import (
 )
 from netscript_workers.processes.tree import children_of, end_families
 
+if TYPE_CHECKING:
+    from netscript_workers.domain.command import Confinement
+
 _CHUNK: Final = 65_536
 _FDS_PER_PROGRAM: Final = 3
 _KILL_SECONDS: Final = 2.0  # how long the end of a program waits for its last descendant
@@ -39,10 +49,10 @@ _RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
 
 class Keeper:
-    """Serves the daemon over `connection` (owned, blocking). `confiners` are the functions that confine, by module."""
+    """Serves the daemon over `connection` (owned, blocking). `confiners` say how to confine, by module."""
 
     def __init__(
-        self, connection: socket.socket, process: ProcessControl, confiners: Mapping[str, Confine]
+        self, connection: socket.socket, process: ProcessControl, confiners: Mapping[str, Confiner]
     ) -> None:
         self._frames = BlockingFrames(connection, TO_KEEPER)
         self._process = process
@@ -50,6 +60,8 @@ class Keeper:
         self._own_pid = os.getpid()
         self._serial = 0
         self._pid = 0  # 0: no program
+        self._last: Confinement | None = None
+        self._ahead: Ahead | None = None
         self._exited: Exited | None = None
         self._give_up_at = 0.0
         self._wake_reading, self._wake_writing = socket.socketpair()
@@ -101,17 +113,34 @@ class Keeper:
 
     def _start(self, order: Spawn, fds: list[int]) -> None:
         self._serial = order.serial
+        self._last = order.confinement
         try:
             if order.confinement is None:
                 self._pid = start(order, fds)
             else:
-                confine = self._confiners[order.confinement.module]
-                self._pid = start_confined(order, fds, confine, self._process, self._frames.send)
+                self._pid = self._start_confined(order, fds, self._confiners[order.confinement.module])
         except NotStartedError as error:
             self._frames.send(error.refused)
             self._frames.send(Exited(order.serial, NOT_STARTED))
         else:
             self._frames.send(Started(order.serial, self._pid))
+
+    def _start_confined(self, order: Spawn, fds: list[int], confiner: Confiner) -> int:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            if ahead.take(order, fds):
+                return ahead.pid
+            ahead.close()
+            os.waitpid(ahead.pid, 0)
+        return start_confined(order, fds, confiner.confine, self._process, self._frames.send)
+
+    def _make_ahead(self) -> None:
+        """Have the next confined program's process made while nothing works here; likely it is of the same kind as the last."""
+        if self._last is None or self._ahead is not None:
+            return
+        make = self._confiners[self._last.module].make_ahead
+        if make is not None:
+            self._ahead = make(self._last.rules, self._frames.send)
 
     def _signal(self, number: int) -> None:
         try:
@@ -126,13 +155,15 @@ class Keeper:
         self._collect()
         if self._exited is None:
             return
-        leftovers = children_of(self._own_pid)
+        own = {self._ahead.pid} if self._ahead is not None else set[int]()
+        leftovers = [pid for pid in children_of(self._own_pid) if pid not in own]
         if leftovers:
             end_families(leftovers)
             if time.monotonic() < self._give_up_at:
                 return
         exited, self._exited = self._exited, None
         self._frames.send(Exited(exited.serial, exited.status, exited.max_rss, exited.cpu_ms, len(leftovers)))
+        self._make_ahead()
 
     def _collect(self) -> None:
         while True:
@@ -142,6 +173,9 @@ class Keeper:
                 return
             if pid == 0:
                 return
+            if self._ahead is not None and pid == self._ahead.pid:
+                self._ahead.close()
+                self._ahead = None
             if pid == self._pid:
                 self._pid = 0
                 self._give_up_at = time.monotonic() + _KILL_SECONDS

@@ -14,16 +14,14 @@ import sys
 import time
 import traceback
 from types import FrameType
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 from netscript_workers.processes.blocking_frames import BlockingFrames, DaemonGoneError
 from netscript_workers.processes.keeper import Keeper
 from netscript_workers.processes.prctl import ProcessControl
+from netscript_workers.processes.spawn import Confiner
 from netscript_workers.processes.spawn_messages import TO_SOURCE, Keep, NotKept, Prepare, Ready
 from netscript_workers.processes.tree import children_of, end_families
-
-if TYPE_CHECKING:
-    from netscript_workers.processes.spawn import Confine
 
 _CHUNK: Final = 65_536
 _LOOK_AGAIN_MS: Final = 10
@@ -39,7 +37,7 @@ class KeeperSource:
         self._process = ProcessControl()
         self._pid = os.getpid()
         self._keepers: set[int] = set()
-        self._confiners: dict[str, Confine] = {}
+        self._confiners: dict[str, Confiner] = {}
         self._leftovers = False
         self._wake_reading, self._wake_writing = socket.socketpair()
 
@@ -78,7 +76,11 @@ class KeeperSource:
         error: str | None = None
         for name in order.modules:
             try:
-                self._confiners[name] = importlib.import_module(name).apply
+                module = importlib.import_module(name)
+                prepare = getattr(module, "prepare", None)
+                if prepare is not None:
+                    prepare()
+                self._confiners[name] = Confiner(module.apply, getattr(module, "make_ahead", None))
             except Exception as fault:  # noqa: BLE001 - a module may raise anything; the daemon is told
                 error = f"{name}: {type(fault).__name__}: {fault}"
         gc.collect()

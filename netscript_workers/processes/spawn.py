@@ -7,7 +7,7 @@ environment it was given, and nothing besides.
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn, Protocol
 
 from netscript_workers.processes.prctl import ProcessControl
 from netscript_workers.processes.spawn_messages import Refused, Spawn
@@ -22,6 +22,30 @@ _RESET: Final = tuple(
 _DEFAULT_PATH: Final = b"/usr/local/bin:/usr/bin:/bin"
 
 Confine = Callable[[bytes], None]
+
+
+class Ahead(Protocol):
+    """A process that was made before its order: `pid` becomes that of the program it is given."""
+
+    pid: int
+
+    def take(self, order: Spawn, fds: Sequence[int]) -> bool:
+        """Have it start a confined program; False when that one needs another kind of process, and this is of no use."""
+        ...
+
+    def close(self) -> None:
+        """Have it end unused."""
+        ...
+
+
+MakeAhead = Callable[[bytes, Callable[[Refused], None]], "Ahead | None"]
+
+
+class Confiner(NamedTuple):
+    """How programs are confined: between fork and exec, and by a process made ahead (None: there is no such way)."""
+
+    confine: Confine
+    make_ahead: MakeAhead | None = None
 
 
 class NotStartedError(Exception):
@@ -96,13 +120,7 @@ def _become(
     """Be the program, and never return into the code of the keeper."""
     step = "fork"
     try:
-        os.setsid()
-        process.die_with_parent()
-        if os.getppid() != parent:
-            os._exit(NOT_STARTED)  # the keeper died before the kernel was told to tell us
-        signal.set_wakeup_fd(-1)
-        for number in _RESET:
-            signal.signal(number, signal.SIG_DFL)
+        part_from(parent, process)
         for place, fd in enumerate(fds):
             os.dup2(fd, place)
         step = "cwd"
@@ -116,6 +134,17 @@ def _become(
         tell(refusal(order.serial, step, error))
     finally:
         os._exit(NOT_STARTED)
+
+
+def part_from(parent: int, process: ProcessControl) -> None:
+    """Begin a session of its own in a process just forked by a keeper, with the default for every signal."""
+    os.setsid()
+    process.die_with_parent()
+    if os.getppid() != parent:
+        os._exit(NOT_STARTED)  # the keeper died before the kernel was told to tell us
+    signal.set_wakeup_fd(-1)
+    for number in _RESET:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def refusal(serial: int, step: str, error: BaseException) -> Refused:

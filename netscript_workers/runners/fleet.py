@@ -6,6 +6,7 @@ from netscript_workers.authoring.loading import HandlerRef
 from netscript_workers.domain.target import Mode, ProgramMode, RunnerMode
 from netscript_workers.ports.runner import Runner
 from netscript_workers.ports.runtime import Commands
+from netscript_workers.ports.sandbox import Sandbox
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.fresh_process import FreshProcessRunner
 from netscript_workers.runners.in_process import InProcessRunner
@@ -21,11 +22,13 @@ def build_runners(
     max_jobs_per_slot: int | None = None,
     max_slot_memory_mb: int | None = None,
     commands: Commands | None = None,
+    sandbox: Sandbox | None = None,
     has_tasks: bool = True,
 ) -> dict[Mode, Runner]:
-    """Return an unstarted runner for each of `modes`; `root` is the jobs directory, `commands` says how tasks are started.
+    """Return an unstarted runner for each of `modes`; `root` is the jobs directory.
 
-    `has_tasks` false: there is none yet, so nothing is made ready for them before the first one.
+    `commands` says how tasks are started, `sandbox` confines them. `has_tasks` false: there is none yet, so nothing is
+    made ready for them before the first one.
     """
     source = ForkSource(handlers, root)
     runners: dict[Mode, Runner] = {}
@@ -38,5 +41,5 @@ def build_runners(
     if RunnerMode.SUBPROCESS in modes:
         runners[RunnerMode.SUBPROCESS] = FreshProcessRunner(source, max_memory_mb=max_slot_memory_mb)
     if ProgramMode.PROGRAM in modes and commands is not None:
-        runners[ProgramMode.PROGRAM] = ProgramRunner(commands, ready=has_tasks)
+        runners[ProgramMode.PROGRAM] = ProgramRunner(commands, sandbox=sandbox, ready=has_tasks)
     return runners

@@ -16,10 +16,11 @@ from netscript_workers.domain.command import CommandSpec
 from netscript_workers.domain.execution import Execution, LogLine
 from netscript_workers.domain.outcome import Cause, Kind, Outcome, Usage
 from netscript_workers.domain.target import ProgramMode, Target
-from netscript_workers.errors import WorkersError
+from netscript_workers.errors import PermissionsUnenforceableError, WorkersError
 from netscript_workers.ports.observer import RunObserver
 from netscript_workers.ports.runner import SlotReport
 from netscript_workers.ports.runtime import Commands
+from netscript_workers.ports.sandbox import Confined, Sandbox
 from netscript_workers.processes.ending import program_ending
 from netscript_workers.processes.kept import Child
 from netscript_workers.processes.memory import resident_bytes
@@ -38,15 +39,23 @@ _log = logging.getLogger(__name__)
 class ProgramRunner:
     """Runs tasks. `commands` says how each is started.
 
-    `term_grace_ms` is what a program that must end gets between SIGTERM and SIGKILL. `ready` false: the process that starts
-    programs is made with the first one, not before.
+    `sandbox` confines them; without one, none is. `term_grace_ms` is what a program that must end gets between SIGTERM
+    and SIGKILL. `ready` false: the process that starts programs is made with the first one, not before.
     """
 
-    def __init__(self, commands: Commands, *, term_grace_ms: int = TERM_GRACE_MS, ready: bool = True) -> None:
+    def __init__(
+        self,
+        commands: Commands,
+        *,
+        sandbox: Sandbox | None = None,
+        term_grace_ms: int = TERM_GRACE_MS,
+        ready: bool = True,
+    ) -> None:
         self._commands = commands
+        self._sandbox = sandbox
         self._grace = term_grace_ms / 1000
         self._ready = ready
-        self._spawner = Spawner()
+        self._spawner = Spawner(sandbox.modules if sandbox is not None else ())
         self._runs: dict[Child, tuple[Execution, float]] = {}
         self._spool: str | None = None
 
@@ -57,6 +66,8 @@ class ProgramRunner:
     async def stop(self, grace_ms: int) -> None:
         """End every program of this runner."""
         await self._spawner.stop(grace_ms)
+        if self._sandbox is not None:
+            await self._sandbox.stop()
         if self._spool is not None:
             shutil.rmtree(self._spool, ignore_errors=True)
             self._spool = None
@@ -71,7 +82,18 @@ class ProgramRunner:
             except WorkersError as error:
                 hint = getattr(error, "hint", "")
                 return outcomes.failed(f"{error}; {hint}" if hint else str(error), retry=False)
-            return await self._run(execution, target, spec, observer)
+            if self._sandbox is None:
+                return await self._run(execution, target, spec, observer, None)
+            try:
+                confined = await self._sandbox.confine(target, spec)
+            except PermissionsUnenforceableError as error:
+                return outcomes.failed(str(error), Cause.PERMISSION_DENIED, retry=False)
+            try:
+                for gap in confined.not_enforced:
+                    _warn(observer, f"not enforced: {gap}")
+                return await self._run(execution, target, confined.spec, observer, confined)
+            finally:
+                await confined.close()
 
     def slots(self) -> list[SlotReport]:
         """Tell what runs now."""
@@ -89,10 +111,22 @@ class ProgramRunner:
         ]
 
     async def _run(
-        self, execution: Execution, target: Target, spec: CommandSpec, observer: RunObserver
+        self,
+        execution: Execution,
+        target: Target,
+        spec: CommandSpec,
+        observer: RunObserver,
+        confined: Confined | None,
     ) -> Outcome:
         child = await self._spawner.spawn(spec)
-        output = ProgramOutput(asyncio.get_running_loop(), child.stdout, child.stderr, observer)
+        output = ProgramOutput(
+            asyncio.get_running_loop(),
+            child.stdout,
+            child.stderr,
+            observer,
+            limit=target.limits.output,
+            on_excess=child.kill,
+        )
         self._runs[child] = (execution, time.monotonic())
         try:
             await asyncio.wait({child.ended})
@@ -111,7 +145,14 @@ class ProgramRunner:
         exited = child.ended.result()
         if child.refused is not None:
             return explained(child.refused, spec, self._commands.missing_tool(target))
-        return _crashed() if exited is None else _outcome(exited, output, observer)
+        if exited is None:
+            return _crashed()
+        if output.is_excessive:
+            return outcomes.failed(
+                f"the program wrote more than its limits.output of {target.limits.output} bytes"
+            )
+        denied = confined.denied(output.last_errors) if confined is not None and exited.status else None
+        return _outcome(exited, output, observer, denied)
 
     async def _end(self, child: Child, execution: Execution) -> None:
         """End a program: ask its group, wait a moment, kill the whole tree. A second cancellation kills at once."""
@@ -154,7 +195,7 @@ def _crashed() -> Outcome:
     )
 
 
-def _outcome(exited: Exited, output: ProgramOutput, observer: RunObserver) -> Outcome:
+def _outcome(exited: Exited, output: ProgramOutput, observer: RunObserver, denied: str | None) -> Outcome:
     usage = Usage(exited.max_rss or None, exited.cpu_ms)
     result = output.result()
     if output.result_was_too_long:
@@ -168,13 +209,15 @@ def _outcome(exited: Exited, output: ProgramOutput, observer: RunObserver) -> Ou
         words += ": somebody ended it from outside, or the kernel did for want of memory (its log, `dmesg`, says so)"
     if output.last_words:
         words += f": {output.last_words[:_LAST_WORDS]}"
+    if denied is not None:
+        words = f"{denied} ({words})"
     if exited.status < 0:
         return Outcome(
             kind=Kind.CRASHED, cause=Cause.CRASH, error=words, exit_code=exited.status, usage=usage
         )
     return Outcome(
         kind=Kind.FAILED,
-        cause=Cause.FAILURE,
+        cause=Cause.FAILURE if denied is None else Cause.PERMISSION_DENIED,
         error=words,
         result=result,
         exit_code=exited.status,

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ MAX_RESULT_BYTES: Final = 1_048_576
 MAX_LINES_AT_ONCE: Final = 1_000  # as many as anybody keeps of a run
 _MOMENT_S: Final = 0.05
 _PIECES_GATHERED: Final = 4
+_RECENT: Final = 40
 LEVELS: Final = {"stdout": "info", "stderr": "warning"}
 _MARK: Final = "::progress "
 _PROGRESS: Final = re.compile(r"::progress +(\d{1,3}(?:\.\d+)?)(?: +(.*))?")
@@ -25,16 +27,31 @@ _json_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class ProgramOutput:
-    """Reads both pipes (owned) of one program and tells `observer` what comes."""
+    """Reads both pipes (owned) of one program and tells `observer` what comes.
+
+    Beyond `limit` bytes in all, `on_excess` is called once; what comes is read on.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, stdout: int, stderr: int, observer: RunObserver
+        self,
+        loop: asyncio.AbstractEventLoop,
+        stdout: int,
+        stderr: int,
+        observer: RunObserver,
+        *,
+        limit: int | None = None,
+        on_excess: Callable[[], None] | None = None,
     ) -> None:
         self._observer = observer
+        self._left = limit
+        self._on_excess = on_excess
         self._last = LastLine()
         self._out = _Stream(loop, "stdout", observer)
         self._err = _Stream(loop, "stderr", observer)
-        self._captures = (Capture(loop, stdout, self._take_out), Capture(loop, stderr, self._err.take))
+        self._captures = (
+            Capture(loop, stdout, self._take_out),
+            Capture(loop, stderr, self._take_err),
+        )
 
     def finish(self) -> None:
         """Take what is left in the pipes, hand on lines left open, and close."""
@@ -71,9 +88,31 @@ class ProgramOutput:
         """The last line of stderr that is not blank, for the error of a run; empty without one."""
         return self._err.last
 
+    @property
+    def is_excessive(self) -> bool:
+        """Whether the program has written more than it may."""
+        return self._left is not None and self._left < 0
+
+    @property
+    def last_errors(self) -> list[str]:
+        """The last lines of stderr."""
+        return list(self._err.recent)
+
     def _take_out(self, data: bytes) -> None:
         self._last.feed(data)
         self._out.take(data)
+        self._count(data)
+
+    def _take_err(self, data: bytes) -> None:
+        self._err.take(data)
+        self._count(data)
+
+    def _count(self, data: bytes) -> None:
+        if self._left is None or self._left < 0:
+            return
+        self._left -= len(data)
+        if self._left < 0 and self._on_excess is not None:
+            self._on_excess()
 
 
 class _Stream:
@@ -94,6 +133,7 @@ class _Stream:
         self._lost = 0
         self._is_amid = False  # something was dropped, so the rest of its line is dropped too
         self.last = ""
+        self.recent: deque[str] = deque(maxlen=_RECENT)
 
     def take(self, data: bytes) -> None:
         if self._timer is None:
@@ -154,6 +194,7 @@ class _Stream:
         if not plain:
             return
         self.last = next((line for line in reversed(plain) if line.strip()), self.last)
+        self.recent.extend(plain[-_RECENT:])
         now = time.time_ns() // 1_000_000
         if self._lost:
             plain = [f"[{self._lost} lines before this are not kept]", *plain]

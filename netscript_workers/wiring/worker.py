@@ -100,6 +100,7 @@ def assemble_worker(
 def runners_for(project: "Project") -> dict[Mode, Runner]:
     """Return a runner for each mode that some target uses, with one zygote among those that fork."""
     from netscript_workers.runners.fleet import build_runners
+    from netscript_workers.wiring.confinement import sandbox_for
     from netscript_workers.wiring.programs import task_commands
 
     settings, catalog = project.settings, project.catalog
@@ -112,6 +113,7 @@ def runners_for(project: "Project") -> dict[Mode, Runner]:
         max_jobs_per_slot=settings.max_jobs_per_slot,
         max_slot_memory_mb=settings.max_slot_memory_mb,
         commands=task_commands(project),
+        sandbox=sandbox_for(settings),
         has_tasks=has_tasks,
     )
 

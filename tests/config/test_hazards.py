@@ -96,8 +96,6 @@ def test_a_warning_stands_where_its_key_stands(load):
 @pytest.mark.parametrize(
     ("text", "environ", "targets", "code"),
     [
-        ("", {}, [task(type=TaskType.SHELL, permissions=Permissions())], "W104"),
-        ("", {}, [task(limits=Limits(memory=1))], "W105"),
         ("", {}, [task(schedule="@daily")], "W106"),
         ("", {}, [job(permissions=Permissions())], "W104"),
         ("", {}, [job(limits=Limits(memory=1))], "W105"),

@@ -1,0 +1,129 @@
+"""What this host can enforce: asked once, in a process of its own, and put into words for `workers doctor` and `validate`."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from netscript_workers.domain.permissions import Permissions
+from netscript_workers.domain.target import Limits
+from netscript_workers.sandbox.gaps import UNCOUNTED, Gap, gaps_in
+from netscript_workers.sandbox.grants import resolve
+from netscript_workers.sandbox.host import Host
+
+_PROBE_SECONDS: Final = 30.0
+
+
+class Ability(msgspec.Struct, frozen=True):
+    """One thing that can be enforced or not: what it is, how (or why not), and the cure where it cannot."""
+
+    name: str
+    works: bool
+    found: str
+    cure: str = ""
+
+
+def probed() -> Host:
+    """Try out what this host can do; never raises. Takes an interpreter's start."""
+    command = [sys.executable, "-P", "-m", "netscript_workers.sandbox.probe"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, timeout=_PROBE_SECONDS, check=True, stdin=subprocess.DEVNULL
+        )
+        return msgspec.json.decode(done.stdout, type=Host)
+    except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
+        why = f"the probe of this host failed: {error}"
+        return Host(kernel="", machine="", landlock=0, is_root=False, rooms_missing=why, filter_missing=why)
+
+
+def abilities(host: Host) -> Iterator[Ability]:
+    """Yield what this host can enforce, means first, then what they are for."""
+    yield Ability(
+        "kernel", host.has_filter, f"{host.kernel or 'unknown'}, {host.machine or 'another processor'}"
+    )
+    yield Ability(
+        "Landlock",
+        host.landlock > 0,
+        f"ABI {host.landlock}" if host.landlock else "not available",
+        _cure(host.landlock > 0),
+    )
+    yield Ability(
+        "namespaces",
+        host.has_rooms,
+        _rooms(host),
+        "" if host.has_rooms else "allow user namespaces for this user",
+    )
+    yield Ability("seccomp", host.has_filter, host.filter_missing or "filters with a listener")
+    for name, permissions, limits, how in _QUESTIONS:
+        gaps = missing(permissions, limits, host)
+        yield Ability(
+            name, not gaps, _how(host, how) if not gaps else gaps[0].why, gaps[0].cure if gaps else ""
+        )
+
+
+def missing(permissions: Permissions | None, limits: Limits, host: Host, cwd: str = "/") -> tuple[Gap, ...]:
+    """Return what of `permissions` and `limits` could not be enforced on `host`; files are not looked for."""
+    if permissions is None:
+        return () if limits.processes is None else (UNCOUNTED,)
+    named = Permissions(
+        net=permissions.net,
+        read=permissions.read is True,
+        write=permissions.write is True,
+        env=permissions.env,
+        run=permissions.run if isinstance(permissions.run, bool) else ("/bin/sh",),
+    )
+    return tuple(gaps_in(resolve(named, cwd, ""), limits, host))
+
+
+_NONE: Final = Permissions()
+_QUESTIONS: Final = (
+    ("read, write", _NONE, Limits(), ("a view of its own and Landlock", "Landlock")),
+    ("net = false", _NONE, Limits(), ("no network of its own, and no sockets", "no sockets")),
+    (
+        "net = [hosts]",
+        Permissions(net=("example.com:443",)),
+        Limits(),
+        ("a network of its own, with a proxy as the way out", ""),
+    ),
+    (
+        "run = false",
+        _NONE,
+        Limits(),
+        ("no program is ever started after the first", "no program is ever started after the first"),
+    ),
+    ("run = [programs]", Permissions(run=("/bin/sh",)), Limits(), ("Landlock", "Landlock")),
+    (
+        "env",
+        _NONE,
+        Limits(),
+        ("the environment is made from nothing", "the environment is made from nothing"),
+    ),
+    ("other processes", _NONE, Limits(), ("a list of processes of its own", "Landlock and no ptrace")),
+    ("limits.processes", _NONE, Limits(processes=8), ("counted in the run's own user namespace", "")),
+    (
+        "limits, the others",
+        _NONE,
+        Limits(memory=2**28, cpu_seconds=1, open_files=64),
+        ("for each process (rlimits)", "for each process (rlimits)"),
+    ),
+)
+
+
+def _how(host: Host, how: tuple[str, str]) -> str:
+    return how[0] if host.has_rooms else how[1]
+
+
+def _rooms(host: Host) -> str:
+    if not host.has_rooms:
+        return host.rooms_missing
+    return (
+        "user, files, processes, network, shared memory"
+        if host.user_rooms
+        else "files, processes, network, shared memory (as root)"
+    )
+
+
+def _cure(has_landlock: bool) -> str:  # noqa: FBT001 - a private word for one line above
+    return "" if has_landlock else "boot Linux 5.13 or later with landlock among lsm="

@@ -1,0 +1,51 @@
+"""The sandbox of a project, and what of its permissions this host could not enforce."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from netscript_workers.domain.problem import Problem
+from netscript_workers.domain.target import Concept, Target, TaskType
+
+if TYPE_CHECKING:
+    from netscript_workers.config import Settings
+    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox
+
+_QUEUE_FILES = ("", "-wal", "-shm", "-journal")
+
+
+def sandbox_for(settings: "Settings") -> "KernelSandbox":
+    """Return the sandbox that `settings` ask for; no run sees the queue's own files."""
+    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
+
+    queue = str(settings.connections.deno_kv_path)
+    return KernelSandbox(Strictness(settings.sandbox.value), [queue + end for end in _QUEUE_FILES])
+
+
+def unenforceable(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:
+    """Yield what of the tasks' permissions and limits this host cannot enforce: errors under `require`, else warnings.
+
+    Tries out what this host can do, in a process of its own, when there is something to enforce.
+    """
+    from netscript_workers.config.choices import SandboxPolicy
+    from netscript_workers.config.place import Place, problem_at
+
+    confined = [target for target in targets.values() if target.enabled and _is_confined(target)]
+    if settings.sandbox is SandboxPolicy.OFF or not confined:
+        return
+    from netscript_workers.sandbox import checks
+
+    host = checks.probed()
+    code = "E031" if settings.sandbox is SandboxPolicy.REQUIRE else "W016"
+    places = {declaration.id: place for place, declaration in settings.placed_declarations()}
+    for target in confined:
+        place = places.get(target.id, Place(file=target.file))
+        for gap in checks.missing(target.permissions, target.limits, host):
+            key = "limits" if gap.permission.startswith("limits") else "permissions"
+            at = settings.place_of(*place.path, key) if place.path else place
+            message = f"the task “{target.id}”: {gap.permission} cannot be enforced here: {gap.why}"
+            yield problem_at(code, at, message, gap.cure)
+
+
+def _is_confined(target: Target) -> bool:
+    has_permissions = target.permissions is not None and target.type is not TaskType.DENO
+    return target.concept is Concept.TASK and (has_permissions or target.limits.processes is not None)
