@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from netscript_workers.processes.prctl import ProcessControl
 from support import leaks, server_keeper
 
 START_PATIENCE_S = 50.0
@@ -157,6 +158,8 @@ class PrivateServer(abc.ABC):
                 user=user,
                 group=user,
                 extra_groups=[] if user else None,
+                # What it orphans stays below it: a runner under test adopts all that is orphaned below pytest.
+                preexec_fn=ProcessControl().adopt_orphans,  # noqa: PLW1509 - one system call, no lock
             )
 
     def _command(self, *argv: str, user: str | None = None, **environment: str) -> str:
