@@ -96,7 +96,10 @@ async def lost_worker(stage: Stage) -> Verdict:
     topic = stage.topic()
     await stage.put(topic)
     began = time.perf_counter()
+    promise = "a silent worker's run is handed on after its lease, and its own end is refused"
     claimed = await stage.one.claim(topic, lease_ms=stage.lease_ms)
+    if len(claimed) != 1:
+        return _not_one("lost worker", promise, claimed)
     taken: list[Execution] = []
     bound = stage.lease_ms / 1000 * 3 + 10
     while not taken and time.perf_counter() - began < bound:
@@ -104,8 +107,7 @@ async def lost_worker(stage: Stage) -> Verdict:
         if not taken:
             await asyncio.sleep(_LOOK_S)
     took_ms = (time.perf_counter() - began) * 1000
-    promise = "a silent worker's run is handed on after its lease, and its own end is refused"
-    if not claimed or not taken:
+    if not taken:
         return Verdict("lost worker", promise, kept=False, found=f"not handed on within {bound:.0f} s")
     late = await stage.one.settle(claimed)
     ended = await stage.two.settle(taken)
@@ -122,7 +124,11 @@ async def renewal(stage: Stage) -> Verdict:
     """Renew a lease past its first end; nobody may take the run."""
     topic = stage.topic()
     await stage.put(topic)
-    (execution,) = await stage.one.claim(topic, lease_ms=stage.lease_ms)
+    promise = "a renewed lease keeps its run"
+    claimed = await stage.one.claim(topic, lease_ms=stage.lease_ms)
+    if len(claimed) != 1:
+        return _not_one("renewal", promise, claimed)
+    (execution,) = claimed
     claim = Claim(execution.id, execution.token)
     end = time.perf_counter() + stage.lease_ms / 1000 * 2
     taken = lost = 0
@@ -136,14 +142,18 @@ async def renewal(stage: Stage) -> Verdict:
         f"ran for two leases: taken over {taken} times, its end {'taken' if ended == [True] else 'refused'}"
     )
     figures = {"takenOver": taken, "endTaken": ended == [True]}
-    return Verdict("renewal", "a renewed lease keeps its run", kept, found, figures)
+    return Verdict("renewal", promise, kept, found, figures)
 
 
 async def cancel(stage: Stage) -> Verdict:
     """Cancel a run from another connection while its worker listens."""
     topic = stage.topic()
     await stage.put(topic)
-    (execution,) = await stage.one.claim_within(topic, 5)
+    promise = "a cancellation reaches the run"
+    claimed = await stage.one.claim_within(topic, 5)
+    if len(claimed) != 1:
+        return _not_one("cancel", promise, claimed)
+    (execution,) = claimed
     claim = Claim(execution.id, execution.token)
     waiting = asyncio.create_task(stage.one.engine.wait_for_cancels([claim], 10_000))
     await asyncio.sleep(_LOOK_S)
@@ -154,4 +164,9 @@ async def cancel(stage: Stage) -> Verdict:
     await stage.one.settle([execution], outcomes.cancelled("asked"))
     kept = heard == [execution.id]
     found = f"its worker heard after {took:.1f} ms" if kept else "its worker did not hear within 10 s"
-    return Verdict("cancel", "a cancellation reaches the run", kept, found, {"heardMs": round(took, 1)})
+    return Verdict("cancel", promise, kept, found, {"heardMs": round(took, 1)})
+
+
+def _not_one(name: str, promise: str, claimed: "list[Execution]") -> Verdict:
+    """Judge a check that cannot go on, since what it enqueued did not come, or came more than once."""
+    return Verdict(name, promise, kept=False, found=f"one was enqueued, and {len(claimed)} were handed out")

@@ -1,10 +1,12 @@
-"""Queries over a million records; no verdict. `pytest -m benchmark -s tests/benchmarks/test_archive_speed.py`.
+"""Queries over a million records. `pytest -m benchmark -s tests/benchmarks/test_archive_speed.py`.
 
-RECORDS=100000 makes it shorter. SPEC section 11 wants every query below 50 ms at a million records.
+RECORDS=100000 makes it shorter. SPEC section 11 wants every query below 50 ms at a million records: each line says whether its
+median and its worst time kept to that. It says so and no more: a slow machine fails no test.
 """
 
 import os
 import statistics
+import sys
 import time
 
 import msgspec
@@ -26,6 +28,7 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 RECORDS = int(os.environ.get("RECORDS", "1_000_000"))
 BATCH = 1000
 ROUNDS = 7
+BOUND_MS = 50
 
 
 def record(clock: Clock, n: int):
@@ -53,8 +56,16 @@ async def timed(name: str, query) -> None:
         found = await query()
         times.append((time.perf_counter() - began) * 1000)
     size = len(found) if isinstance(found, list) else found
-    mark = "  <-- over 50 ms" if max(times) > 50 else ""
-    print(f"  {name:52} {statistics.median(times):8.2f} ms  (worst {max(times):8.2f})  {size!s:>8}{mark}")
+    said = verdict(statistics.median(times), max(times))
+    print(f"  {name:52} {statistics.median(times):8.2f} ms  (worst {max(times):8.2f})  {size!s:>8}  {said}")
+
+
+def verdict(middle: float, worst: float) -> str:
+    """Say how the times stand to the bound; in red where that is missed."""
+    if worst <= BOUND_MS:
+        return "ok"
+    said = f"OVER {BOUND_MS} ms" + ("" if middle > BOUND_MS else " at worst")
+    return f"\x1b[31m{said}\x1b[0m" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else said
 
 
 QUERIES = {
@@ -75,6 +86,16 @@ QUERIES = {
     "a common topic, timeout (none)": HistoryQuery(topic="topic-1", status=Status.TIMEOUT),
     "a common target in a common topic": HistoryQuery(target="target-1", topic="topic-1"),
     "a common target in a topic it is never in": HistoryQuery(target="target-1", topic="topic-0"),
+    "a common topic it is never in, completed": HistoryQuery(
+        target="target-1", topic="topic-0", status=Status.COMPLETED
+    ),
+    "a common topic it is never in, failed": HistoryQuery(
+        target="target-0", topic="topic-1", status=Status.FAILED
+    ),
+    "a rare target, completed": HistoryQuery(target="rare", status=Status.COMPLETED),
+    "a rare topic, completed": HistoryQuery(topic="quiet", status=Status.COMPLETED),
+    "a rare topic, failed (none)": HistoryQuery(topic="quiet", status=Status.FAILED),
+    "an unknown topic, completed": HistoryQuery(topic="nowhere", status=Status.COMPLETED),
     "a target, a topic, failed": HistoryQuery(target="target-0", topic="topic-2", status=Status.FAILED),
 }
 
@@ -93,6 +114,9 @@ async def measure_archive(archive: Archive, clock: Clock) -> None:
     await measure_history(archive)
     await timed("dead letters, the latest 20", lambda: archive.find_dead(DeadFilter(), 20))
     await timed("dead letters of a target", lambda: archive.find_dead(DeadFilter(target="target-0"), 20))
+    await timed(
+        "dead letters of a target (none)", lambda: archive.find_dead(DeadFilter(target="target-3"), 20)
+    )
     await timed("count of dead letters", archive.count_dead)
     clock.move(38 * DAY_MS - RECORDS * 10)
     await timed("delete 500 past their age", lambda: archive.drop_due(500))
@@ -137,6 +161,9 @@ async def test_live_records_of_deno_kv(tmp_path):
     await fill(engine.restore, clock, "live records in the file of deno-kv")
     await measure_history(engine)
     await timed("dead letters, the latest 20", lambda: engine.dead_letters(DeadFilter(), 20))
+    await timed(
+        "dead letters of a target (none)", lambda: engine.dead_letters(DeadFilter(target="target-3"), 20)
+    )
     await timed("count of dead letters", engine.count_dead)
     await timed("depths", engine.depths)
     clock.move(8 * DAY_MS)

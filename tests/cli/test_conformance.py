@@ -7,7 +7,7 @@ import pytest
 
 from netscript_workers.cli import conformance_order as orders
 from netscript_workers.cli import conformance_time as times
-from netscript_workers.cli.conformance_stage import Stage
+from netscript_workers.cli.conformance_stage import Stage, Worker
 from netscript_workers.engines.deno_kv import DenoKvEngine
 from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.ports.history import HistoryQuery
@@ -46,6 +46,14 @@ class Hasty(MemoryEngine):
         return await super().enqueue_many([msgspec.structs.replace(one, delay_ms=0) for one in requests])
 
 
+class Empty(MemoryEngine):
+    async def claim_many(self, request):
+        return []
+
+    async def wait_for_work(self, topics, timeout_ms):
+        await asyncio.sleep(0.1)  # nothing ever comes
+
+
 class Credulous(MemoryEngine):
     async def settle_many(self, settlements):
         await super().settle_many(settlements)
@@ -82,6 +90,30 @@ async def test_a_broken_promise_is_found(engine, check):
 async def test_a_sound_engine_keeps_its_times(check):
     sound = MemoryEngine()
     assert (await check(Stage(sound, 200))).kept
+
+
+@pytest.mark.parametrize("engine", [Empty, Twice])
+@pytest.mark.parametrize(
+    "check",
+    [
+        orders.order,
+        orders.priority,
+        orders.duplicates,
+        orders.completed,
+        orders.idempotency,
+        orders.limit,
+        orders.pause,
+        times.latency,
+        times.delay,
+        times.retry,
+        times.cancel,
+        times.renewal,
+        times.lost_worker,
+    ],
+)
+async def test_a_claim_that_brings_none_or_too_many_is_a_verdict(engine, check, monkeypatch):
+    monkeypatch.setattr(Worker, "claim_within", lambda worker, topic, _, count=1: worker.claim(topic, count))
+    await check(Stage(engine(), 200))
 
 
 async def test_nothing_is_left_of_the_queue(tmp_path):

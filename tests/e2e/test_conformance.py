@@ -59,11 +59,11 @@ def test_a_server_keeps_every_promise_and_is_left_as_it_was(tmp_path, server, re
 def entries(server: RedisServer | PostgresServer | RabbitServer, queue_name: str) -> int:
     """Count what a server holds for a queue."""
     if isinstance(server, PostgresServer):
-        number = f"(SELECT number FROM netscript.queue WHERE name = '{queue_name}')"
+        names = int(server.sql(f"SELECT count(*) FROM netscript.queue WHERE name = '{queue_name}'"))
+        nameless = "queue NOT IN (SELECT number FROM netscript.queue)"
         tables = ("execution", "finished", "pause", "worker", "garbage")
-        return sum(
-            int(server.sql(f"SELECT count(*) FROM netscript.{each} WHERE queue = {number}"))
-            for each in tables
+        return names + sum(
+            int(server.sql(f"SELECT count(*) FROM netscript.{each} WHERE {nameless}")) for each in tables
         )
     if isinstance(server, RabbitServer):
         there = server.ctl("list_queues", "--silent", "name") + server.ctl(

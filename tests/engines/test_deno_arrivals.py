@@ -164,16 +164,6 @@ async def test_nothing_is_put_for_what_completes(engine, path):
     assert rows(path, "SELECT * FROM netscript_undelivered") == []
 
 
-async def test_what_a_dead_consumer_of_deno_left_running_is_taken_over_and_a_living_one_is_left_alone(
-    engine, path
-):
-    write(path, {"jobId": "mail", "payload": {"n": 1}}, ts=now() - 60_000, running=True, schedule=[])
-    write(path, {"jobId": "mail", "payload": {"n": 2}}, ts=now() + 3_000, running=True)
-    (one,) = await claim(engine)
-    assert one.decoded_payload() == {"n": 1}
-    assert rows(path, "SELECT count(*) FROM queue_running") == [(1,)]
-
-
 async def test_two_engines_that_move_at_once_take_each_message_once(path):
     engines = [DenoKvEngine(path) for _ in range(2)]
     for one in engines:

@@ -1,6 +1,6 @@
 """The operator's port over the pair: dead letters span both stores, and what is to run again comes back first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from netscript_workers.domain.execution import DEAD, Execution
@@ -18,7 +18,7 @@ class ArchivedAdmin(Pair):
     async def cancel_many(self, execution_ids: Sequence[str]) -> list[Cancelled]:
         """See `ports.queue_admin.QueueAdmin`."""
         answers = await self._live.cancel_many(execution_ids)
-        missing = self._may_rest([one.execution_id for one in answers if one.before is None])
+        missing = [one.execution_id for one in answers if one.before is None]
         found = await self._archive.get_many(missing) if missing else []
         before = {record.id: record.status for record in found if record is not None}
         return [
@@ -73,22 +73,28 @@ class ArchivedAdmin(Pair):
     async def requeue_dead(self, which: DeadFilter) -> int:
         """See `ports.queue_admin.QueueAdmin`."""
         count = 0
-        while ids := await self._dead_batch(which):
-            await self._lift(ids)
+        tried: set[str] = set()
+        while ids := await self._dead_batch(which, tried):
+            tried.update(ids)
+            await self._lift(ids, doubles=True)
             count += await self._live.requeue_dead(DeadFilter(ids=tuple(ids)))
         return count + await self._live.requeue_dead(which)
 
     async def purge_dead(self, which: DeadFilter) -> int:
         """See `ports.queue_admin.QueueAdmin`."""
         count = 0
-        while ids := await self._dead_batch(which):
+        tried: set[str] = set()
+        while ids := await self._dead_batch(which, tried):
+            tried.update(ids)
             living = await self._living(ids)  # counted when it is purged there
             await self._archive.drop_many(ids)
             count += len(ids) - len(living)
         return count + await self._live.purge_dead(which)
 
-    async def _dead_batch(self, which: DeadFilter) -> list[str]:
-        return [record.id for record in await self._archive.find_dead(which, _BATCH)]
+    async def _dead_batch(self, which: DeadFilter, tried: Collection[str]) -> list[str]:
+        """Return ids of dead letters in the archive, the latest of them; none once those have all been tried."""
+        found = await self._archive.find_dead(which, _BATCH)
+        return [record.id for record in found if record.id not in tried]
 
     async def bury_raw(self, raw: bytes, reason: str) -> str:
         """See `ports.queue_admin.QueueAdmin`."""

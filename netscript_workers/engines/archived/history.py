@@ -17,7 +17,7 @@ class ArchivedHistory(Pair):
     async def get_many(self, execution_ids: Sequence[str]) -> list[Execution | None]:
         """See `ports.history.History`."""
         records = {one.id: one for one in await self._live.get_many(execution_ids) if one is not None}
-        missing = self._may_rest([each for each in execution_ids if each not in records])
+        missing = [each for each in dict.fromkeys(execution_ids) if each not in records]
         if missing:
             records |= {one.id: one for one in await self._archive.get_many(missing) if one is not None}
             gone = [each for each in missing if each not in records]
@@ -39,18 +39,17 @@ class ArchivedHistory(Pair):
 
     async def attempts(self, execution_id: str) -> list[AttemptRecord]:
         """See `ports.history.History`."""
-        if await self._rests(execution_id):
-            return await self._archive.attempts(execution_id)
-        return await self._live.attempts(execution_id)
+        records = await self._live.attempts(execution_id)
+        if records or await self._living([execution_id]):
+            return records
+        return await self._archive.attempts(execution_id)
 
     async def logs(self, execution_id: str, after: int = 0) -> list[tuple[int, LogLine]]:
         """See `ports.history.History`."""
-        if await self._rests(execution_id):
-            return await self._archive.logs(execution_id, after)
-        return await self._live.logs(execution_id, after)
-
-    async def _rests(self, execution_id: str) -> bool:
-        return bool(self._may_rest([execution_id])) and not await self._living([execution_id])
+        lines = await self._live.logs(execution_id, after)
+        if lines or await self._living([execution_id]):
+            return lines
+        return await self._archive.logs(execution_id, after)
 
     async def record_many(self, entries: Sequence[JournalEntry]) -> None:
         """See `ports.history.History`."""
@@ -58,12 +57,9 @@ class ArchivedHistory(Pair):
 
     async def wait_for_end(self, execution_ids: Sequence[str], timeout_ms: int) -> list[Execution]:
         """See `ports.history.History`."""
-        if self._may_rest(execution_ids):
-            found = await self.get_many(execution_ids)
-            ended = [record for record in found if record is not None and record.status in FINISHED]
-            if ended:
-                return ended
-        return await self._live.wait_for_end(execution_ids, timeout_ms)
+        found = await self.get_many(execution_ids)
+        ended = [record for record in found if record is not None and record.status in FINISHED]
+        return ended or await self._live.wait_for_end(execution_ids, timeout_ms)
 
     async def sweep(self, limit: int) -> Swept:
         """See `ports.history.History`. Every step may be repeated: a kill in the middle costs nothing but the step."""

@@ -15,9 +15,10 @@ from netscript_workers.domain.ids import born_at
 from netscript_workers.ports.archive import AgeingEngine, Archive, Archived
 from netscript_workers.ports.promises import DAY_MS
 
-# No record leaves the live store within a day of its end, so an id born later than this ago is not in the archive. Half a
-# day is left for the difference between the clocks of two hosts.
-_SURELY_LIVE_MS: Final = DAY_MS // 2
+# No record leaves the live store within a day of its end, so an id that was made just now is not in the archive: it spares who
+# enqueues a question. Half a day either way is left for the difference between the clocks of two hosts. Nothing else may rest
+# on it: whoever made the id may have had a clock that was days off.
+_JUST_MADE_MS: Final = DAY_MS // 2
 # How long a restored record is safe from the sweeper while it waits for the retry that it was restored for.
 _RESTORED_KEEP_MS: Final = 10 * 60 * 1000
 
@@ -34,12 +35,12 @@ class Pair:
         self._wall_ms = wall_ms or (lambda: time.time_ns() // 1_000_000)
 
     def _may_rest(self, execution_ids: Collection[str]) -> list[str]:
-        """Return the ids old enough to be in the archive: work of today costs it no question."""
-        since = self._wall_ms() - _SURELY_LIVE_MS
+        """Return the ids that were not made just now, as far as they tell: new work costs the archive no question."""
+        now = self._wall_ms()
         return [
             execution_id
             for execution_id in dict.fromkeys(execution_ids)
-            if (born := born_at(execution_id)) is None or born < since
+            if (born := born_at(execution_id)) is None or abs(born - now) > _JUST_MADE_MS
         ]
 
     async def _living(self, execution_ids: Sequence[str]) -> set[str]:
@@ -62,13 +63,18 @@ class Pair:
                 return resting if limit is None else resting[:limit]
             wanted += limit - len(resting)
 
-    async def _lift(self, execution_ids: Sequence[str]) -> None:
-        """Make archived records live ones again."""
-        ids = self._may_rest(execution_ids)
+    async def _lift(self, execution_ids: Sequence[str], *, doubles: bool = False) -> None:
+        """Make archived records live ones again.
+
+        One that lives may have a double in the archive, left by a kill, which is removed: of all of them if `doubles`, else not
+        of one made just now, so that a retry of today's work asks the archive nothing (the next sweep would replace it).
+        """
+        living = await self._living(execution_ids)
+        missing = [each for each in dict.fromkeys(execution_ids) if each not in living]
+        ids = missing + (list(living) if doubles else self._may_rest(living))
         if not ids:
             return
-        living = await self._living(ids)
-        records = await self._archive.read_many([each for each in ids if each not in living])
+        records = await self._archive.read_many(missing) if missing else []
         if records:
             # Its live age is over: without this the next sweep might take it away before it runs.
             safe = self._wall_ms() + _RESTORED_KEEP_MS

@@ -8,7 +8,7 @@ from pathlib import Path
 from netscript_workers.domain.execution import FINISHED, Execution, LogLine
 from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.engines.deno_kv.base import make_folder
-from netscript_workers.engines.deno_kv.history import finding
+from netscript_workers.engines.deno_kv.finding import RESTING, finding
 from netscript_workers.engines.deno_kv.kept import Keeping, keep_all, remove_all
 from netscript_workers.engines.deno_kv.probing import probe_file
 from netscript_workers.engines.deno_kv.rows import batch, read_texts
@@ -94,7 +94,7 @@ class SqliteArchive(Keeping):
             correlation=query.correlation_id,
             limit=_NO_LIMIT if query.limit is None else query.limit,
         )
-        return await self._found(finding("netscript_archive", query), parameters)
+        return await self._found(finding(RESTING, query), parameters)
 
     async def find_dead(self, which: DeadFilter, limit: int | None) -> list[Execution]:
         """See `ports.archive.Archive`."""

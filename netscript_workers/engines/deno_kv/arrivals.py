@@ -15,19 +15,19 @@ import msgspec
 from netscript_workers.domain.execution import Enqueued, NewExecution
 from netscript_workers.domain.ids import IdFactory
 from netscript_workers.domain.message import NoJobError, Terms, to_execution
+from netscript_workers.engines.deno_kv.arrival import Arrival, Place, delay_of, first_backoff
 from netscript_workers.engines.deno_kv.bells import Bells
 from netscript_workers.engines.deno_kv.connection import Connections
 from netscript_workers.engines.deno_kv.garbage import bury
 from netscript_workers.engines.deno_kv.log_watch import LogWatch
 from netscript_workers.engines.deno_kv.rows import batch
 from netscript_workers.engines.deno_kv.statements import Statements
+from netscript_workers.engines.deno_kv.stranded import Standing
 from netscript_workers.engines.deno_kv.transaction import Transaction
 from netscript_workers.engines.deno_kv.undelivered import Undelivered
 from netscript_workers.errors import EngineError
 
 BATCH: Final = 200
-STRANDED_MS: Final = 10_000
-"""How long past its deadline what a consumer of Deno's runs is left to it; while it lives it is never late."""
 # A write to the log is heard before its commit can be seen, so look soon after it, several times (seconds, one after the other).
 _SOON_S: Final = (0.002, 0.003, 0.005, 0.01, 0.02, 0.04, 0.08)
 _QUIET_S: Final = 0.05  # look again once nobody has written for so long, in case a write went unheard
@@ -41,27 +41,6 @@ _MOST_DELAY_S: Final = 5.0
 
 Enqueue = Callable[[Transaction, Sequence[NewExecution], int], list[Enqueued]]
 log = logging.getLogger("netscript_workers.engine")
-
-
-class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of Deno's queue: where it lies, and what it asks for (`wanted`), or why that is nothing (`reason`).
-
-    `seen` is when it was read (ms since 1970); the delay in `wanted` counts from then.
-    """
-
-    seen: int
-    stranded: bool
-    at: int
-    id: str
-    data: bytes
-    keys: str
-    wanted: NewExecution | None = None
-    reason: str = ""
-
-    @property
-    def has_keys(self) -> bool:
-        """Tell whether Deno wants the message back when it cannot be delivered."""
-        return self.keys not in ("", "[]", "null")
 
 
 class Arrivals:
@@ -87,6 +66,7 @@ class Arrivals:
         self._wall_ms = wall_ms
         self._queue = 0
         self._ids = IdFactory()
+        self._standing = Standing()
         self._task: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
         self._stopping = True
@@ -194,32 +174,52 @@ class Arrivals:
     # ------------------------------------------------------------------ what is moved
 
     async def _move_all(self) -> bool:
-        """Move batch after batch until nothing is left; tell whether there was anything."""
-        found = False
+        """Move batch after batch until nothing is left; tell whether anything was moved."""
+        moved = False
+        stuck: list[Place] = []
         while arrivals := await self._look():
-            found = True
+            places = [arrival.place for arrival in arrivals]
+            if places == stuck:
+                break  # nobody took them, and they cannot be taken: not to be tried without end
             self._caught_up.clear()
             # Not awaiting the disk: what a power cut takes back is in Deno's queue as before.
-            await self._connections.write(lambda tx, some=arrivals: self._take(tx, some), durable=False)
+            taken = await self._connections.write(
+                lambda tx, some=arrivals: self._take(tx, some), durable=False
+            )
+            moved = moved or taken > 0
+            stuck = [] if taken else places
         self._caught_up.set()
-        return found
+        return moved
 
     async def _look(self) -> list[Arrival]:
         now = self._wall_ms()
-        parameters = {"limit": BATCH, "stranded": now - STRANDED_MS}
-        return await self._connections.read_rows(
-            self._sql["look_arrivals"], parameters, lambda row: self._read(row, now)
+        found = await self._connections.read_rows(
+            self._sql["look_arrivals"], {"limit": BATCH}, lambda row: self._read(row, now)
         )
+        arrivals = [one for one in found if isinstance(one, Arrival)]
+        stranded = self._standing.look(one for one in found if isinstance(one, Place))
+        if stranded:
+            places = {"batch": batch(stranded)}
+            arrivals += await self._connections.read_rows(
+                self._sql["look_stranded"], places, lambda row: self._read_arrival(row, now)
+            )
+        return arrivals
 
-    def _read(self, row: tuple[Any, ...], now: int) -> Arrival:
-        """Make an arrival of a row (on the reading thread)."""
-        stranded, at, message_id, data, schedule, keys = row
-        due = now + _first_backoff(schedule) if stranded else at
+    def _read(self, row: tuple[Any, ...], now: int) -> Arrival | Place:
+        """Make an arrival of a row, or name what a consumer of Deno's runs (on the reading thread)."""
+        return Place(row[1], row[2]) if row[0] else self._read_arrival(row, now)
+
+    def _read_arrival(self, row: tuple[Any, ...], now: int) -> Arrival:
+        running, number, name, at, data, schedule, keys = row
         arrival = Arrival(
-            seen=now, stranded=bool(stranded), at=at, id=str(message_id), data=data, keys=str(keys)
+            seen=now,
+            stranded=bool(running),
+            place=Place(number, name),
+            data=data,
+            keys=keys.decode("utf-8", "replace"),
         )
         try:
-            wanted = self._wanted(data, max(0, due - now))
+            wanted = self._wanted(data, first_backoff(schedule) if running else delay_of(at, now))
         except (NoJobError, ValueError) as error:
             return msgspec.structs.replace(arrival, reason=str(error))
         except Exception as error:  # one message must not hold up all that are behind it
@@ -232,15 +232,15 @@ class Arrivals:
 
         return to_execution(decode(data), self._ids.new(self._wall_ms()), delay_ms, self._terms)
 
-    def _take(self, tx: Transaction, arrivals: list[Arrival]) -> None:
-        """Take from Deno's queue what is still there, and put it where it belongs."""
+    def _take(self, tx: Transaction, arrivals: list[Arrival]) -> int:
+        """Take from Deno's queue what is still there, put it where it belongs, and return how many there were."""
         taken: list[Arrival] = []
         for verb, stranded in (("take_arrivals", False), ("take_stranded", True)):
             here = [arrival for arrival in arrivals if arrival.stranded is stranded]
             if here:
-                places = batch([[arrival.at, arrival.id] for arrival in here])
-                ids = {row[0] for row in tx.db.execute(self._sql[verb], {"batch": places})}
-                taken += [arrival for arrival in here if arrival.id in ids]
+                places = batch([arrival.place for arrival in here])
+                numbers = {row[0] for row in tx.db.execute(self._sql[verb], {"batch": places})}
+                taken += [arrival for arrival in here if arrival.place.row in numbers]
         undelivered = Undelivered(self._sql, self._queue)
         wanted = [arrival for arrival in taken if arrival.wanted is not None]
         requests = [arrival.wanted for arrival in wanted if arrival.wanted is not None]
@@ -249,6 +249,7 @@ class Arrivals:
                 if arrival.has_keys and not answer.deduplicated:
                     undelivered.keep(tx, answer.id, arrival.data, arrival.keys)
         self._bury(tx, [arrival for arrival in taken if arrival.wanted is None], undelivered)
+        return len(taken)
 
     def _bury(self, tx: Transaction, arrivals: list[Arrival], undelivered: Undelivered) -> None:
         for arrival in arrivals:
@@ -261,12 +262,3 @@ class Arrivals:
                 len(arrivals),
                 arrivals[0].reason,
             )
-
-
-def _first_backoff(schedule: Any) -> int:
-    """Return how long Deno would wait before it delivers again what its consumer left behind (ms)."""
-    try:
-        steps = msgspec.json.decode(str(schedule), type=list[int] | None)
-    except msgspec.MsgspecError:
-        return 0
-    return max(0, steps[0]) if steps else 0

@@ -9,6 +9,7 @@ from netscript_workers.domain.execution import FINISHED, Execution, LogLine, Pro
 from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.engines.deno_kv.base import Base
 from netscript_workers.engines.deno_kv.bells import LOOK_AGAIN_S, Bell
+from netscript_workers.engines.deno_kv.finding import LIVE, RESTING, finding
 from netscript_workers.engines.deno_kv.kept import success
 from netscript_workers.engines.deno_kv.rows import Row, batch, read_rows, read_texts, writable
 from netscript_workers.engines.deno_kv.settling import add_lines
@@ -16,21 +17,7 @@ from netscript_workers.engines.deno_kv.times import boot_ms
 from netscript_workers.engines.deno_kv.transaction import Transaction
 from netscript_workers.ports.history import HistoryQuery, JournalEntry, Swept
 
-_SOURCES: Final = ("netscript_execution", "netscript_archive")
-
-
-_COLUMNS: Final = "queue, seq, id, status, target, topic, correlation_id, archive_at"
-# Where the unfinished are found without a walk through the finished: the small indexes that hold nothing else.
-_UNFINISHED: Final = {
-    Status.PENDING: "netscript_execution INDEXED BY netscript_due",
-    Status.RUNNING: "netscript_execution INDEXED BY netscript_running",
-    Status.QUEUED: (
-        f"(SELECT {_COLUMNS} FROM netscript_execution INDEXED BY netscript_claimable "  # noqa: S608 - our own words
-        "WHERE queue = :queue AND status = 'queued' AND parked = 0 UNION ALL "
-        f"SELECT {_COLUMNS} FROM netscript_execution INDEXED BY netscript_parked "
-        "WHERE queue = :queue AND status = 'queued' AND parked = 1)"
-    ),
-}
+_SOURCES: Final = (LIVE, RESTING)
 
 
 class _Attempt(msgspec.Struct, array_like=True, frozen=True):
@@ -162,50 +149,3 @@ class DenoKvHistory(Base):
 
 def _progress_text(progress: Progress) -> str:
     return msgspec.json.encode(Progress(progress.percent, writable(progress.message))).decode()
-
-
-def finding(source: str, query: HistoryQuery) -> str:
-    """Build the search that the set fields ask for: a literal status lets a partial index serve it."""
-    conditions = ["queue = :queue"]
-    if query.target is not None:
-        conditions.append("target = :target")
-    if query.topic is not None:
-        conditions.append("topic = :topic")
-    if query.correlation_id is not None:
-        conditions.append("correlation_id = :correlation")
-    if query.status is not None:
-        conditions.append(f"status = '{query.status.value}'")
-        if query.status in FINISHED and source == _SOURCES[0]:
-            conditions.append("archive_at IS NOT NULL")
-    if len(conditions) == 1:
-        return _NEWEST.format(source=source)
-    where = " AND ".join(conditions)
-    rows = _UNFINISHED.get(query.status, source) if query.status is not None else source
-    return (
-        "SELECT json_group_array(id) FROM "  # noqa: S608 - made of our own words, values are parameters
-        f"(SELECT id FROM {rows} WHERE {where} ORDER BY seq DESC LIMIT :limit)"
-    )
-
-
-# The newest of all: no index holds the rows of a queue in their order, but one holds those of each of its topics. So the
-# topics are found by leaping from one to the next, and the newest are chosen among the newest of each.
-_NEWEST: Final = """
-WITH RECURSIVE topics (topic) AS (
-  SELECT min(topic) FROM {source} WHERE queue = :queue
-  UNION ALL
-  SELECT (SELECT min(s.topic) FROM {source} AS s WHERE s.queue = :queue AND s.topic > topics.topic)
-  FROM topics WHERE topics.topic IS NOT NULL
-)
-SELECT json_group_array(id) FROM (
-  SELECT e.id
-  FROM topics
-  CROSS JOIN json_each((
-    SELECT json_group_array(seq) FROM (
-      SELECT seq FROM {source} WHERE queue = :queue AND topic = topics.topic ORDER BY seq DESC LIMIT :limit
-    )
-  )) AS newest
-  CROSS JOIN {source} AS e ON e.seq = newest.value
-  ORDER BY e.seq DESC
-  LIMIT :limit
-)
-"""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from contracts.archives import finished
-from contracts.engines import Clock
+from contracts.engines import Clock, claim, ending, new, put
 from netscript_workers.domain.ids import IdFactory
 from netscript_workers.engines.archived import ArchivedEngine, OnDemand
 from netscript_workers.engines.deno_kv import DenoKvEngine, SqliteArchive
@@ -21,9 +21,14 @@ async def test_who_enqueues_makes_no_archive(tmp_path):
     engine = ArchivedEngine(DenoKvEngine(tmp_path / "queue.db", "jobs", clock), archive, clock)
     await engine.open()
     fresh = IdFactory().new(clock.now)
-    assert await engine.get_many([fresh]) == [None]
+    await put(engine, new(id=fresh))
+    (execution,) = await claim(engine)
+    await engine.settle_many([ending(execution, now=clock.now)])
+    assert await engine.wait_for_end([fresh], 1_000) == await engine.get_many([fresh])
+    assert await engine.retry_many([fresh]) == [True]
     assert not file.exists()
-    assert await asyncio.gather(engine.find(HistoryQuery()), engine.find(HistoryQuery())) == [[], []]
+    one, two = await asyncio.gather(engine.find(HistoryQuery()), engine.find(HistoryQuery()))
+    assert [record.id for record in one] == [record.id for record in two] == [fresh]
     assert file.exists()
     await engine.erase()
     await engine.close()

@@ -1,5 +1,8 @@
 DELETE FROM queue
 WHERE rowid IN (
-  SELECT q.rowid FROM json_each(:batch) AS given CROSS JOIN queue AS q ON q.ts = (given.value ->> 0) AND q.id = (given.value ->> 1)
+  SELECT q.rowid
+  FROM json_each(:batch) AS given
+  CROSS JOIN queue AS q ON q.rowid = (given.value ->> 0)
+  WHERE hex(q.ts) || ':' || hex(q.id) = (given.value ->> 1)
 )
-RETURNING id
+RETURNING rowid
