@@ -1,6 +1,7 @@
 """The mode `web-worker`: warm slots, isolated processes that are kept between runs."""
 
-from typing import TYPE_CHECKING, Final
+import asyncio
+from typing import Final
 
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Outcome
@@ -12,20 +13,33 @@ from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.slot_process import SlotProcess
 from netscript_workers.runners.slot_runner import SlotRunner
 
-if TYPE_CHECKING:
-    import asyncio
-
 MAX_CHILDREN: Final = 64  # left behind by runs; beyond that a slot is replaced, since they end with it alone
 
 
 class _UnderWay:
     """A run that this runner was called for: its slot, and what tells its end while it waits in that slot's hands."""
 
-    __slots__ = ("ended", "slot")
+    __slots__ = ("_change", "ended", "slot")
 
     def __init__(self) -> None:
         self.slot: SlotProcess | None = None
         self.ended: asyncio.Future[Outcome | None] | None = None
+        self._change: asyncio.Future[None] | None = None
+
+    async def changed(self) -> None:
+        """Wait until it has a slot or is over. At most one waits: the run that follows."""
+        self._change = asyncio.get_running_loop().create_future()
+        await self._change
+
+    def given(self, slot: SlotProcess, ended: "asyncio.Future[Outcome | None] | None" = None) -> None:
+        """Note the slot; `ended` while it waits in that slot's hands."""
+        self.slot, self.ended = slot, ended
+        self.over()
+
+    def over(self) -> None:
+        """Wake the run that follows."""
+        if self._change is not None and not self._change.done():
+            self._change.set_result(None)
 
 
 class WarmSlotRunner(SlotRunner):
@@ -67,10 +81,12 @@ class WarmSlotRunner(SlotRunner):
         """Run one attempt in the slot of `leader`; see the port."""
         run = self._under_way[observer] = _UnderWay()
         try:
+            while (before := self._under_way.get(leader)) is not None and before.slot is None:
+                await before.changed()
             slot = self._slot_to_hand_over(leader)
             ended = slot.follow(execution, target, observer, turn.begin) if slot is not None else None
             if slot is not None and ended is not None:
-                run.slot, run.ended = slot, ended
+                run.given(slot, ended)
                 try:
                     return await self._outcome(slot, ended)
                 except NotBegunError:
@@ -95,7 +111,8 @@ class WarmSlotRunner(SlotRunner):
     async def _run_now(
         self, run: _UnderWay, execution: Execution, target: Target, deadline: int, observer: RunObserver
     ) -> Outcome:
-        run.slot = slot = await self._slot()
+        slot = await self._slot()
+        run.given(slot)
         return await self._outcome(slot, slot.begin(execution, target.max_attempts, deadline, observer))
 
     def _slot_to_hand_over(self, leader: RunObserver) -> SlotProcess | None:
@@ -110,6 +127,7 @@ class WarmSlotRunner(SlotRunner):
     def _is_over(self, observer: RunObserver, run: _UnderWay) -> None:
         if self._under_way.get(observer) is run:
             del self._under_way[observer]
+        run.over()
 
     def _take(self) -> SlotProcess | None:
         while self._idle:
