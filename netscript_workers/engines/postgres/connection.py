@@ -23,7 +23,14 @@ CLOSE_BOUND_S: Final = 5.0
 _APPLICATION: Final = "netscript-workers"
 # A plan made while a table was empty is kept while it grows: it must have an index in it from the start.
 _PLANNING: Final = {"enable_seqscan": "off", "jit": "off"}
-_PLANNING_LOCALLY: Final = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _PLANNING.items())
+_SETTINGS: Final = _PLANNING | {"default_transaction_isolation": "read committed"}
+# A process that freezes within a transaction holds its locks no longer than this: the server ends it.
+_BOUND_LOCALLY: Final = "SET LOCAL idle_in_transaction_session_timeout = '15s'"
+_PLANNING_LOCALLY: Final = "; ".join(
+    (_BOUND_LOCALLY, *(f"SET LOCAL {name} = {value}" for name, value in _PLANNING.items()))
+)
+# Every statement sees what was committed before it; a server may have another default.
+_ISOLATION: Final = "read_committed"
 
 T = TypeVar("T")
 
@@ -75,7 +82,7 @@ class Connections:
             self._url,
             timeout=CONNECT_BOUND_S,
             statement_cache_size=0 if plain else 100,
-            server_settings=settings if plain else settings | _PLANNING,
+            server_settings=settings if plain else settings | _SETTINGS,
         )
         return connection
 
@@ -109,7 +116,7 @@ class Connections:
             async with self._connection(bound_s) as connection:
                 if not self.pooled:
                     return await connection.fetch(statement, *parameters)
-                async with connection.transaction():
+                async with connection.transaction(isolation=_ISOLATION):
                     await connection.execute(_PLANNING_LOCALLY)
                     return await connection.fetch(statement, *parameters)
 
@@ -136,7 +143,11 @@ class Connections:
         """Run `operation` within one transaction and return its answer; raises `EngineError`."""
 
         async def perform() -> T:
-            async with self._connection(bound_s) as connection, connection.transaction():
+            async with (
+                self._connection(bound_s) as connection,
+                connection.transaction(isolation=_ISOLATION),
+            ):
+                await connection.execute(_BOUND_LOCALLY)
                 return await operation(connection)
 
         task = asyncio.get_running_loop().create_task(perform(), name="postgres transaction")

@@ -15,7 +15,7 @@ _READ_ONLY: Final = "25006"
 _FULL: Final = "53100"
 _CROWDED: Final = "53300"
 # After these the connection is of no use any more: the next one may reach another server.
-_ENDING: Final = frozenset({_READ_ONLY, "26000", "57P01", "57P02", "57P03"})
+_ENDING: Final = frozenset({_READ_ONLY, "25P03", "26000", "57P01", "57P02", "57P03"})
 
 DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,

@@ -147,13 +147,14 @@ class PostgresQueue(Base):
         deadline = time.monotonic() + timeout_ms / 1000
         while (left := deadline - time.monotonic()) > 0:
             rows = await self._connections.run(
-                statement("look_for_work"), self._number, list(topics), self._now()
+                statement("look_for_work"), self._number, list(topics), self._now(), not self._bells.listening
             )
             waiting: bool = rows[0][0]
             until_due: int | None = rows[0][1]
             if waiting or (until_due is not None and until_due <= 0):
-                # Rows that others hold locked look claimable and are not: ask less and less often for those.
-                nap = min(_FIRST_NAP_S * 2**self._in_vain, _LAST_NAP_S) if self._in_vain else 0.0
+                # Rows that others hold locked, or a limit holds back, look claimable and are not: ask less and less often.
+                longest = min(_LAST_NAP_S, self._bells.patience_s)
+                nap = min(_FIRST_NAP_S * 2**self._in_vain, longest) if self._in_vain else 0.0
                 self._in_vain = min(self._in_vain + 1, 10)
                 await self._bells.wait(Bell.WORK, heard, min(left, nap))
                 return
