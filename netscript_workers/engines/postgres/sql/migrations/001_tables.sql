@@ -61,12 +61,14 @@ CREATE INDEX execution_correlated ON netscript.execution (queue, correlation_id,
 CREATE INDEX execution_keyed ON netscript.execution (queue, target, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 -- What has ended: live until `archive_at`, then archived until `delete_at`. Written once for each end, in no index before.
+-- `completed_at` is told by the worker's host; where there is an idempotency key, `keyed_at` says the same by this server's clock.
 CREATE TABLE netscript.finished (
   seq bigint NOT NULL,
   token bigint NOT NULL,
   triggered_at bigint NOT NULL,
   started_at bigint,
   completed_at bigint NOT NULL,
+  keyed_at bigint,
   archive_at bigint NOT NULL,
   delete_at bigint NOT NULL,
   exit_code bigint,
