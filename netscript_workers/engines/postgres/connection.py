@@ -60,6 +60,7 @@ class Connections:
             async with asyncio.timeout(STATEMENT_BOUND_S), connection.transaction():
                 backend = await connection.fetchval("SELECT pg_backend_pid()")
                 version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
+                encoding = await connection.fetchval("SELECT current_setting('server_encoding')")
         except (*DRIVER_ERRORS, TimeoutError) as error:
             raise unreachable(error, self.shown) from error
         except ValueError as error:  # asyncpg's word for a URL or certificate that it cannot use
@@ -71,6 +72,11 @@ class Connections:
         if version < 140_000:  # noqa: PLR2004 - as PostgreSQL counts
             raise EngineUnavailableError(
                 f"PostgreSQL at {self.shown} is version {version // 10_000}; the queue needs 14 or later"
+            )
+        if encoding != "UTF8":
+            raise EngineUnavailableError(
+                f"the database in PostgreSQL at {self.shown} is encoded in {encoding}; the queue needs UTF8. "
+                "Make another one (createdb --encoding UTF8 --template template0) and name it in database_url."
             )
         self._opened = True
 

@@ -7,6 +7,7 @@ from netscript_workers.engines.postgres.callers import PostgresTransactional
 from netscript_workers.engines.postgres.history import PostgresHistory
 from netscript_workers.engines.postgres.opening import look, number_of
 from netscript_workers.engines.postgres.queue import PostgresQueue
+from netscript_workers.ports.tables import Upkeep
 
 
 class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTransactional):
@@ -15,7 +16,7 @@ class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTran
     Any number of processes on any hosts may share the database.
 
     Owns up to `connection.SIZE` connections and one that listens between `open` and `close`. `shown` names the server in
-    messages (the masked URL). `migrate` false: `open` raises `EngineFormatError` instead of changing the tables.
+    messages (the masked URL). `upkeep` says what `open` may do to the tables.
     `clock` (ms since 1970) takes the place of the server's time, but for leases, so that tests can own it.
     """
 
@@ -25,21 +26,21 @@ class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTran
         queue_name: str = "jobs",
         *,
         shown: str = "(a database)",
-        migrate: bool = True,
+        upkeep: Upkeep = Upkeep.UPGRADE,
         clock: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(url, queue_name, shown, clock)
-        self._migrate = migrate
+        self._upkeep = upkeep
         self._opened = False
 
     async def open(self) -> None:
-        """Reach the server and bring the tables up to date.
+        """Reach the server and see to the tables as `upkeep` says.
 
         Raises `EngineUnavailableError`, or `EngineFormatError` where the tables are not those of this version.
         """
         if self._opened:
             return
-        self._number = await number_of(self._connections, self._queue_name, migrating=self._migrate)
+        self._number = await number_of(self._connections, self._queue_name, upkeep=self._upkeep)
         self._bells.open(self._number)
         self._opened = True
 
