@@ -95,8 +95,7 @@ class Connections:
     async def close(self) -> None:
         """Let what is under way end, within a bound, and close every connection. Idempotent."""
         self._opened = False
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=CLOSE_BOUND_S)
+        await self.quiet()
         for connection in list(self._all):
             await self._let_go(connection)
         for task in list(self._tasks):
@@ -105,17 +104,22 @@ class Connections:
             await asyncio.wait(set(self._tasks), timeout=CLOSE_BOUND_S)
         self._idle.clear()
 
+    async def quiet(self) -> None:
+        """Let what is under way end, within a bound."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=CLOSE_BOUND_S)
+
     async def run(
         self,
         statement: str,
         *parameters: Any,
         bound_s: float = STATEMENT_BOUND_S,
-        unheard: Callable[[], None] | None = None,
+        unheard: Callable[[bool], None] | None = None,
     ) -> "list[Record]":
         """Run one statement, a transaction of its own, and return its rows; raises `EngineError`.
 
-        A caller that is cancelled leaves the statement running. `unheard` is called then, and also where the answer was lost:
-        the statement may have been done or not.
+        A caller that is cancelled leaves the statement running. `unheard` is called once it has ended then, and also where the
+        answer was lost: it may have been done or not, and the server may still be at it unless the argument says that it is over.
         """
 
         async def fetch() -> "list[Record]":
@@ -131,16 +135,14 @@ class Connections:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if unheard is not None and not (
-                task.done() and not task.cancelled() and task.exception() is None
-            ):
-                task.add_done_callback(lambda _task: unheard())
+            if unheard is not None and task.done():
+                unheard(_was_answered(task))
             elif unheard is not None:
-                unheard()
+                task.add_done_callback(lambda task: unheard(_was_answered(task)))
             raise
         except EngineError:
             if unheard is not None:
-                unheard()
+                unheard(_was_answered(task))
             raise
 
     async def transaction(
@@ -216,3 +218,7 @@ class Connections:
             await connection.close(timeout=CLOSE_BOUND_S)
         except (*DRIVER_ERRORS, TimeoutError):
             connection.terminate()
+
+
+def _was_answered(task: "asyncio.Task[Any]") -> bool:
+    return not task.cancelled() and task.exception() is None

@@ -1,13 +1,18 @@
 """The postgres engine: the three ports over one schema of a PostgreSQL database."""
 
+import logging
 from collections.abc import Callable
 
 from netscript_workers.engines.postgres.admin import PostgresAdmin
 from netscript_workers.engines.postgres.callers import PostgresTransactional
+from netscript_workers.engines.postgres.connection import CLOSE_BOUND_S
 from netscript_workers.engines.postgres.history import PostgresHistory
 from netscript_workers.engines.postgres.opening import look, number_of
 from netscript_workers.engines.postgres.queue import PostgresQueue
+from netscript_workers.errors import EngineError
 from netscript_workers.ports.tables import Upkeep
+
+log = logging.getLogger("netscript_workers.engine")
 
 
 class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTransactional):
@@ -50,6 +55,16 @@ class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTran
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection. Idempotent."""
-        self._opened = False
+        was_open, self._opened = self._opened, False
         await self._bells.close()
+        if was_open:
+            await self._give_back_the_rest()
         await self._connections.close()
+
+    async def _give_back_the_rest(self) -> None:
+        await self._connections.quiet()  # a claim whose caller was cancelled may be under way
+        if tokens := self._unheard_claims.all():
+            try:
+                await self._give_back(tokens, CLOSE_BOUND_S)
+            except EngineError as error:
+                log.warning("claims that nobody heard of wait for their lease to run out: %s", error)
