@@ -97,11 +97,9 @@ CREATE TABLE netscript.finished (
   PRIMARY KEY (id, queue)
 );
 -- Every entry here is paid at every end, so one index serves all searches: targets and topics are few, and a search hops from
--- one pair to the next and takes the newest rows of each.
-CREATE INDEX finished_of ON netscript.finished (queue, archived, target, topic, seq);
--- Nearly all complete; those need no index of their own.
-CREATE INDEX finished_otherwise ON netscript.finished (queue, archived, status, seq) WHERE status <> 'completed';
-CREATE INDEX finished_dead ON netscript.finished (queue, completed_at, seq) WHERE status IN ('failed', 'timeout');
+-- one pair to the next and takes the newest rows of each status.
+CREATE INDEX finished_of ON netscript.finished (queue, archived, target, topic, status, seq);
+CREATE INDEX finished_dead ON netscript.finished (queue, target, topic, completed_at, seq) WHERE status IN ('failed', 'timeout');
 CREATE INDEX finished_correlated ON netscript.finished (queue, archived, correlation_id, seq)
   WHERE correlation_id IS NOT NULL;
 CREATE INDEX finished_keyed ON netscript.finished (queue, target, idempotency_key)
