@@ -101,6 +101,16 @@ class EngineUnavailableError(EngineError):
     """The queue's server or file cannot be reached at all (exit 69)."""
 
 
+class KeyHeldError(EngineError):
+    """An idempotency key is held by a transaction that is still open. Nothing of the call that met it was enqueued."""
+
+    def __init__(self, message: str, *, target: str, key: str) -> None:
+        """Keep the `target` and its `key` beside the message."""
+        super().__init__(message)
+        self.target = target
+        self.key = key
+
+
 class EngineFormatError(EngineError):
     """The queue's file or server holds something we cannot use (not SQLite, a newer layout)."""
 

@@ -1,8 +1,20 @@
 """The tables of a database, as an operator brings them up to date."""
 
+from enum import Enum
 from typing import Protocol
 
 import msgspec
+
+
+class Upkeep(Enum):
+    """What whoever opens a database may do to its tables. Where that is too little, opening raises `EngineFormatError`."""
+
+    UPGRADE = "upgrade"
+    """make them, and bring those of an older version up to date: for daemons"""
+    FOUND = "found"
+    """make them in a database that has none, and leave all others alone: for those that enqueue and look"""
+    LEAVE = "leave"
+    """nothing at all"""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.problem import Problem, Severity
 from netscript_workers.domain.target import Target
 from netscript_workers.errors import ConfigError
+from netscript_workers.ports.tables import Upkeep
 from netscript_workers.retention import Sweeper
 from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
 from netscript_workers.telemetry import logs
@@ -82,7 +83,7 @@ class ConfiguredDaemon:
         project, settings = self._project, self._project.settings
         pool = pool_of(project)
         terms = Terms(find=project.targets.get, max_payload_bytes=settings.max_payload_bytes)
-        engine = engine_for(settings, terms, migrate=self._migrate)
+        engine = engine_for(settings, terms, upkeep=Upkeep.UPGRADE if self._migrate else Upkeep.LEAVE)
         name = worker_name(project.options.environ)
         live = LiveCatalog(project.catalog)
         assembly = assemble_worker(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from netscript_workers import config
 from netscript_workers.domain.message import NO_TERMS, Terms
 from netscript_workers.errors import ConfigError
+from netscript_workers.ports.tables import Upkeep
 from netscript_workers.wiring.reaching import reach
 
 if TYPE_CHECKING:
@@ -32,29 +33,29 @@ def engine_for(
     settings: config.Settings,
     terms: Terms = NO_TERMS,
     *,
-    migrate: bool = True,
+    upkeep: Upkeep = Upkeep.FOUND,
     archive: ArchiveUse = ArchiveUse.AT_ONCE,
 ) -> "Engine":
     """Return the engine that `settings` choose, with its archive, not yet opened.
 
-    `terms` say how a worker reads what other programs put into the queue. `migrate` false: tables of an older layout are an
-    error when a database is opened, not brought up to date. Raises `ConfigError` for an engine that this version has not.
+    `terms` say how a worker reads what other programs put into the queue, `upkeep` what opening a database may do to its tables.
+    Raises `ConfigError` for an engine that this version has not.
     """
     provider = config.resolve_provider(settings).provider
     if provider is not config.Provider.AMQP:
-        return _store(provider, settings, terms, archive, migrate=migrate)
+        return _store(provider, settings, terms, archive, upkeep=upkeep)
     from netscript_workers.engines.amqp import Address, AmqpEngine
 
     url = settings.connections.amqp_url
     if url is None:
         raise ConfigError('queue_provider = "amqp" needs a server: set connections.amqp_url (AMQP_URL)')
     records = config.resolve_records(settings).provider
-    store = _store(records, settings, terms, archive, migrate=migrate)
+    store = _store(records, settings, terms, archive, upkeep=upkeep)
     return AmqpEngine(store, Address.parse(url.reveal()), settings.queue_name, terms)
 
 
 def _store(
-    provider: config.Provider, settings: config.Settings, terms: Terms, archive: ArchiveUse, *, migrate: bool
+    provider: config.Provider, settings: config.Settings, terms: Terms, archive: ArchiveUse, *, upkeep: Upkeep
 ) -> "Engine":
     """Return the engine that holds the records: the queue itself, or what stands behind RabbitMQ."""
     if provider is config.Provider.MEMORY:
@@ -65,9 +66,9 @@ def _store(
         from netscript_workers.engines.postgres import PostgresEngine
 
         url = _database_url(settings, "queue_provider is postgres")
-        return PostgresEngine(url.reveal(), settings.queue_name, shown=str(url), migrate=migrate)
+        return PostgresEngine(url.reveal(), settings.queue_name, shown=str(url), upkeep=upkeep)
     live = _live_engine(settings, provider, terms)
-    rest = None if archive is ArchiveUse.NEVER else _archive(settings, migrate=migrate)
+    rest = None if archive is ArchiveUse.NEVER else _archive(settings, upkeep=upkeep)
     if rest is None:
         return live
     from netscript_workers.engines.archived import ArchivedEngine, OnDemand
@@ -75,7 +76,7 @@ def _store(
     return ArchivedEngine(live, OnDemand(rest) if archive is ArchiveUse.ON_DEMAND else rest)
 
 
-def _archive(settings: config.Settings, *, migrate: bool) -> "Archive | None":
+def _archive(settings: config.Settings, *, upkeep: Upkeep) -> "Archive | None":
     """Return the archive outside the live engine's store; None where the engine keeps its own."""
     place, _ = config.resolve_archive(settings)
     if place is config.ArchivePlace.OWN:
@@ -87,7 +88,7 @@ def _archive(settings: config.Settings, *, migrate: bool) -> "Archive | None":
     from netscript_workers.engines.postgres import PostgresArchive
 
     url = _database_url(settings, "the archive is in PostgreSQL")
-    return PostgresArchive(url.reveal(), settings.queue_name, shown=str(url), migrate=migrate)
+    return PostgresArchive(url.reveal(), settings.queue_name, shown=str(url), upkeep=upkeep)
 
 
 def _database_url(settings: config.Settings, why: str) -> "SecretUrl":

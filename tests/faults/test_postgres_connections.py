@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 
+import asyncpg
 import pytest
 
 from contracts.engines import BOUND_MS, LEASE_MS, asking, claim, claimed_ids, ending, new, put
@@ -138,6 +139,57 @@ async def test_a_cancelled_claim_goes_back(engine, direct, proxy):
         while not got:
             got = await again()
     assert got == [one]
+
+
+async def test_a_cancelled_claim_is_undone_by_the_time_the_engine_is_closed(postgres_server, direct, name):
+    ids = await put(direct, *(new() for _ in range(3)))
+    engine = PostgresEngine(postgres_server.url, name)
+    await engine.open()
+    claiming = asyncio.create_task(claim(engine))
+    await asyncio.sleep(0)
+    claiming.cancel()
+    await asyncio.wait({claiming})
+    await engine.close()
+    assert [(one.id, one.attempt) for one in await claim(direct)] == [(one, 1) for one in ids]
+
+
+async def test_a_claim_that_the_server_makes_after_its_connection_broke_is_undone(
+    postgres_server, engine, direct, proxy
+):
+    await warm(engine)
+    (one,) = await put(engine)
+    limited = asking(mail=1)
+    holder = await asyncpg.connect(postgres_server.url)
+    async with holder.transaction():
+        lock = f"hashtextextended('netscript limit:{direct._number}:mail', 0)"
+        await holder.execute(f"SELECT pg_advisory_xact_lock({lock})")
+        lost = asyncio.create_task(engine.claim_many(limited))
+
+        async def waits() -> bool:
+            question = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+            return (await direct._connections.run(question))[0][0] > 0
+
+        await until(waits)
+        (record,) = await direct.get_many([one])
+        before = record.token
+        proxy.cut()
+        with pytest.raises(EngineError):
+            await lost
+        assert await persist(lambda: claimed_ids(engine, 1, (("other",), 1))) == []  # gives back, in vain
+    await holder.close()
+
+    async def back() -> bool:
+        await persist(lambda: claimed_ids(engine, 1, (("other",), 1)))
+        (record,) = await direct.get_many([one])
+        return record.status is Status.QUEUED and record.attempt == 0
+
+    async def taken() -> bool:
+        (record,) = await direct.get_many([one])
+        return record.token != before
+
+    await until(taken)
+    await until(back)
+    assert await claimed_ids(direct) == [one]
 
 
 async def test_an_ended_backend_is_replaced_and_the_bells_ring_again(postgres_server, direct, name):

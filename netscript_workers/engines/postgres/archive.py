@@ -13,6 +13,7 @@ from netscript_workers.engines.postgres.rows import record_of
 from netscript_workers.engines.postgres.statements import statement
 from netscript_workers.ports.archive import Archived
 from netscript_workers.ports.queue_admin import DeadFilter
+from netscript_workers.ports.tables import Upkeep
 
 if TYPE_CHECKING:
     from netscript_workers.domain.settlement import AttemptRecord
@@ -30,17 +31,17 @@ class PostgresArchive(Reading):
         queue_name: str = "jobs",
         *,
         shown: str = "(a database)",
-        migrate: bool = True,
+        upkeep: Upkeep = Upkeep.UPGRADE,
         clock: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(url, queue_name, shown, clock)
-        self._migrate = migrate
+        self._upkeep = upkeep
         self._opened = False
 
     async def open(self) -> None:
         """Reach the server; raises `EngineUnavailableError` or `EngineFormatError`."""
         if not self._opened:
-            self._number = await number_of(self._connections, self._queue_name, migrating=self._migrate)
+            self._number = await number_of(self._connections, self._queue_name, upkeep=self._upkeep)
             self._opened = True
 
     async def probe(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from netscript_workers.engines.postgres.bells import Bells
 from netscript_workers.engines.postgres.connection import Connections
+from netscript_workers.engines.postgres.unheard import UnheardClaims
 
 
 class Base:
@@ -17,7 +18,7 @@ class Base:
         self._connections = Connections(url, shown)
         self._bells = Bells(self._connections)
         self._number = 0
-        self._unheard_claims: list[int] = []  # tokens of claims whose answer never arrived
+        self._unheard_claims = UnheardClaims()
         self._unsure: dict[tuple[str, int], int] = {}  # settlements whose answer never arrived: claim to mark
 
     def _now(self) -> int | None:

@@ -48,9 +48,14 @@ class Bells:
         self._expecting = 0
 
     @property
+    def listening(self) -> bool:
+        """Whether notifications reach this process now: never through a pooler, nor while the connection is down."""
+        return self._connection is not None
+
+    @property
     def patience_s(self) -> float:
         """How long a wait may rely on the bells before it looks for itself."""
-        return LOOK_AGAIN_S if self._connection is not None else POLL_S
+        return LOOK_AGAIN_S if self.listening else POLL_S
 
     def open(self, queue: int) -> None:
         """Begin to listen for the queue with this number."""

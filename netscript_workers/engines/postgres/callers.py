@@ -11,11 +11,26 @@ from typing import Any, Final
 from netscript_workers.domain.execution import Enqueued, NewExecution
 from netscript_workers.engines.postgres import enqueuing
 from netscript_workers.engines.postgres.base import Base
+from netscript_workers.engines.postgres.failures import refused
 from netscript_workers.engines.postgres.statements import statement
 from netscript_workers.errors import UsageError
 
 _BATCH: Final = 1_000
-_LIBRARIES: Final = ("asyncpg", "psycopg", "sqlalchemy")
+# What has an open transaction, by library; all others (cursors, pools, engines) are refused.
+_KINDS: Final = {
+    "asyncpg": {"Connection", "PoolConnectionProxy"},
+    "psycopg": {"Connection", "AsyncConnection"},
+    "sqlalchemy": {
+        *(
+            "Connection",
+            "AsyncConnection",
+            "Session",
+            "AsyncSession",
+            "scoped_session",
+            "async_scoped_session",
+        )
+    },
+}
 
 
 class PostgresTransactional(Base):
@@ -27,19 +42,30 @@ class PostgresTransactional(Base):
         library = _library_of(connection)
         for start in range(0, len(requests), _BATCH):
             batch = requests[start : start + _BATCH]
-            if library == "asyncpg":
-                rows = await self._through_asyncpg(connection, batch)
-            elif not inspect.iscoroutinefunction(getattr(connection, "execute", None)):
-                rows = await asyncio.to_thread(self._block, library, connection, batch)
-            elif library == "psycopg":
-                rows = await self._through_psycopg(connection, batch)
-            else:
-                rows = (await connection.execute(*self._for_sqlalchemy(batch))).all()
+            try:
+                rows = await self._rows(library, connection, batch)
+            except Exception as error:
+                if (ours := refused(error)) is not None:
+                    raise ours from error
+                raise
             answers += enqueuing.answers(batch, rows)
         return answers
 
+    async def _rows(self, library: str, connection: Any, batch: Sequence[NewExecution]) -> Any:
+        if library == "asyncpg":
+            return await self._through_asyncpg(connection, batch)
+        if not inspect.iscoroutinefunction(getattr(connection, "execute", None)):
+            return await asyncio.to_thread(self._block, library, connection, batch)
+        if library == "psycopg":
+            return await self._through_psycopg(connection, batch)
+        return await self._through_async_sqlalchemy(connection, batch)
+
     def _block(self, library: str, connection: Any, batch: Sequence[NewExecution]) -> Any:
         if library == "sqlalchemy":
+            # A session has its connection in `connection()`, a connection the driver's in the attribute of that name.
+            held: Any = connection.connection
+            lower: Any = connection.connection() if inspect.ismethod(held) else connection
+            _refuse_autocommitting_driver(lower.connection.dbapi_connection)
             return connection.execute(*self._for_sqlalchemy(batch)).all()
         from psycopg.rows import tuple_row
 
@@ -62,6 +88,12 @@ class PostgresTransactional(Base):
         async with connection.cursor(row_factory=tuple_row) as cursor:
             await cursor.execute(*self._for_psycopg(batch))
             return await cursor.fetchall()
+
+    async def _through_async_sqlalchemy(self, connection: Any, batch: Sequence[NewExecution]) -> Any:
+        is_session = inspect.iscoroutinefunction(inspect.getattr_static(connection, "connection", None))
+        lower: Any = await connection.connection() if is_session else connection
+        _refuse_autocommitting_driver((await lower.get_raw_connection()).dbapi_connection)
+        return (await connection.execute(*self._for_sqlalchemy(batch))).all()
 
     def _for_psycopg(self, batch: Sequence[NewExecution]) -> tuple[str, list[Any]]:
         return _call(["%s"] * len(enqueuing.TYPES)), [self._queue_name, *self._parameters(batch)]
@@ -93,7 +125,7 @@ def _call(marks: Sequence[str]) -> str:
 def _library_of(connection: Any) -> str:
     for kind in type(connection).__mro__:
         library = kind.__module__.partition(".")[0]
-        if library in _LIBRARIES and hasattr(connection, "execute"):
+        if kind.__name__ in _KINDS.get(library, ()):
             return library
     raise UsageError(
         f"connection= takes a connection of asyncpg, psycopg (3) or SQLAlchemy, or a SQLAlchemy session, "
@@ -103,6 +135,14 @@ def _library_of(connection: Any) -> str:
 
 def _named(connection: Any) -> str:
     return f"{type(connection).__module__}.{type(connection).__qualname__}"
+
+
+def _refuse_autocommitting_driver(driver: Any) -> None:
+    if getattr(driver, "autocommit", False):
+        raise UsageError(
+            "the SQLAlchemy connection commits by itself (isolation level AUTOCOMMIT): a rollback would not take back what is "
+            "enqueued. Use one with another isolation level."
+        )
 
 
 def _refuse_autocommit(connection: Any) -> None:

@@ -23,7 +23,14 @@ CLOSE_BOUND_S: Final = 5.0
 _APPLICATION: Final = "netscript-workers"
 # A plan made while a table was empty is kept while it grows: it must have an index in it from the start.
 _PLANNING: Final = {"enable_seqscan": "off", "jit": "off"}
-_PLANNING_LOCALLY: Final = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _PLANNING.items())
+_SETTINGS: Final = _PLANNING | {"default_transaction_isolation": "read committed"}
+# A process that freezes within a transaction holds its locks no longer than this: the server ends it.
+_BOUND_LOCALLY: Final = "SET LOCAL idle_in_transaction_session_timeout = '15s'"
+_PLANNING_LOCALLY: Final = "; ".join(
+    (_BOUND_LOCALLY, *(f"SET LOCAL {name} = {value}" for name, value in _PLANNING.items()))
+)
+# Every statement sees what was committed before it; a server may have another default.
+_ISOLATION: Final = "read_committed"
 
 T = TypeVar("T")
 
@@ -53,6 +60,7 @@ class Connections:
             async with asyncio.timeout(STATEMENT_BOUND_S), connection.transaction():
                 backend = await connection.fetchval("SELECT pg_backend_pid()")
                 version = await connection.fetchval("SELECT current_setting('server_version_num')::int")
+                encoding = await connection.fetchval("SELECT current_setting('server_encoding')")
         except (*DRIVER_ERRORS, TimeoutError) as error:
             raise unreachable(error, self.shown) from error
         except ValueError as error:  # asyncpg's word for a URL or certificate that it cannot use
@@ -65,6 +73,11 @@ class Connections:
             raise EngineUnavailableError(
                 f"PostgreSQL at {self.shown} is version {version // 10_000}; the queue needs 14 or later"
             )
+        if encoding != "UTF8":
+            raise EngineUnavailableError(
+                f"the database in PostgreSQL at {self.shown} is encoded in {encoding}; the queue needs UTF8. "
+                "Make another one (createdb --encoding UTF8 --template template0) and name it in database_url."
+            )
         self._opened = True
 
     async def connect(self, *, first: bool = False) -> "Connection":
@@ -75,15 +88,14 @@ class Connections:
             self._url,
             timeout=CONNECT_BOUND_S,
             statement_cache_size=0 if plain else 100,
-            server_settings=settings if plain else settings | _PLANNING,
+            server_settings=settings if plain else settings | _SETTINGS,
         )
         return connection
 
     async def close(self) -> None:
         """Let what is under way end, within a bound, and close every connection. Idempotent."""
         self._opened = False
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=CLOSE_BOUND_S)
+        await self.quiet()
         for connection in list(self._all):
             await self._let_go(connection)
         for task in list(self._tasks):
@@ -92,24 +104,29 @@ class Connections:
             await asyncio.wait(set(self._tasks), timeout=CLOSE_BOUND_S)
         self._idle.clear()
 
+    async def quiet(self) -> None:
+        """Let what is under way end, within a bound."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=CLOSE_BOUND_S)
+
     async def run(
         self,
         statement: str,
         *parameters: Any,
         bound_s: float = STATEMENT_BOUND_S,
-        unheard: Callable[[], None] | None = None,
+        unheard: Callable[[bool], None] | None = None,
     ) -> "list[Record]":
         """Run one statement, a transaction of its own, and return its rows; raises `EngineError`.
 
-        A caller that is cancelled leaves the statement running. `unheard` is called then, and also where the answer was lost:
-        the statement may have been done or not.
+        A caller that is cancelled leaves the statement running. `unheard` is called once it has ended then, and also where the
+        answer was lost: it may have been done or not, and the server may still be at it unless the argument says that it is over.
         """
 
         async def fetch() -> "list[Record]":
             async with self._connection(bound_s) as connection:
                 if not self.pooled:
                     return await connection.fetch(statement, *parameters)
-                async with connection.transaction():
+                async with connection.transaction(isolation=_ISOLATION):
                     await connection.execute(_PLANNING_LOCALLY)
                     return await connection.fetch(statement, *parameters)
 
@@ -118,16 +135,14 @@ class Connections:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if unheard is not None and not (
-                task.done() and not task.cancelled() and task.exception() is None
-            ):
-                task.add_done_callback(lambda _task: unheard())
+            if unheard is not None and task.done():
+                unheard(_was_answered(task))
             elif unheard is not None:
-                unheard()
+                task.add_done_callback(lambda task: unheard(_was_answered(task)))
             raise
         except EngineError:
             if unheard is not None:
-                unheard()
+                unheard(_was_answered(task))
             raise
 
     async def transaction(
@@ -136,7 +151,11 @@ class Connections:
         """Run `operation` within one transaction and return its answer; raises `EngineError`."""
 
         async def perform() -> T:
-            async with self._connection(bound_s) as connection, connection.transaction():
+            async with (
+                self._connection(bound_s) as connection,
+                connection.transaction(isolation=_ISOLATION),
+            ):
+                await connection.execute(_BOUND_LOCALLY)
                 return await operation(connection)
 
         task = asyncio.get_running_loop().create_task(perform(), name="postgres transaction")
@@ -199,3 +218,7 @@ class Connections:
             await connection.close(timeout=CLOSE_BOUND_S)
         except (*DRIVER_ERRORS, TimeoutError):
             connection.terminate()
+
+
+def _was_answered(task: "asyncio.Task[Any]") -> bool:
+    return not task.cancelled() and task.exception() is None

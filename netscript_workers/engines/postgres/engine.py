@@ -1,12 +1,18 @@
 """The postgres engine: the three ports over one schema of a PostgreSQL database."""
 
+import logging
 from collections.abc import Callable
 
 from netscript_workers.engines.postgres.admin import PostgresAdmin
 from netscript_workers.engines.postgres.callers import PostgresTransactional
+from netscript_workers.engines.postgres.connection import CLOSE_BOUND_S
 from netscript_workers.engines.postgres.history import PostgresHistory
 from netscript_workers.engines.postgres.opening import look, number_of
 from netscript_workers.engines.postgres.queue import PostgresQueue
+from netscript_workers.errors import EngineError
+from netscript_workers.ports.tables import Upkeep
+
+log = logging.getLogger("netscript_workers.engine")
 
 
 class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTransactional):
@@ -15,7 +21,7 @@ class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTran
     Any number of processes on any hosts may share the database.
 
     Owns up to `connection.SIZE` connections and one that listens between `open` and `close`. `shown` names the server in
-    messages (the masked URL). `migrate` false: `open` raises `EngineFormatError` instead of changing the tables.
+    messages (the masked URL). `upkeep` says what `open` may do to the tables.
     `clock` (ms since 1970) takes the place of the server's time, but for leases, so that tests can own it.
     """
 
@@ -25,21 +31,21 @@ class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTran
         queue_name: str = "jobs",
         *,
         shown: str = "(a database)",
-        migrate: bool = True,
+        upkeep: Upkeep = Upkeep.UPGRADE,
         clock: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(url, queue_name, shown, clock)
-        self._migrate = migrate
+        self._upkeep = upkeep
         self._opened = False
 
     async def open(self) -> None:
-        """Reach the server and bring the tables up to date.
+        """Reach the server and see to the tables as `upkeep` says.
 
         Raises `EngineUnavailableError`, or `EngineFormatError` where the tables are not those of this version.
         """
         if self._opened:
             return
-        self._number = await number_of(self._connections, self._queue_name, migrating=self._migrate)
+        self._number = await number_of(self._connections, self._queue_name, upkeep=self._upkeep)
         self._bells.open(self._number)
         self._opened = True
 
@@ -49,6 +55,16 @@ class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTran
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection. Idempotent."""
-        self._opened = False
+        was_open, self._opened = self._opened, False
         await self._bells.close()
+        if was_open:
+            await self._give_back_the_rest()
         await self._connections.close()
+
+    async def _give_back_the_rest(self) -> None:
+        await self._connections.quiet()  # a claim whose caller was cancelled may be under way
+        if tokens := self._unheard_claims.all():
+            try:
+                await self._give_back(tokens, CLOSE_BOUND_S)
+            except EngineError as error:
+                log.warning("claims that nobody heard of wait for their lease to run out: %s", error)

@@ -3,8 +3,15 @@
 from typing import Final
 
 import asyncpg
+import msgspec
 
-from netscript_workers.errors import EngineError, EngineFormatError, EngineUnavailableError
+from netscript_workers.errors import (
+    EngineError,
+    EngineFormatError,
+    EngineUnavailableError,
+    KeyHeldError,
+    UsageError,
+)
 
 # Classes of SQLSTATE that pass by themselves or once somebody acts: the line tries again.
 _PASSING: Final = frozenset({"08", "25", "26", "40", "53", "55", "57", "58", "XX"})
@@ -14,8 +21,10 @@ _NOT_ALLOWED: Final = "42501"
 _READ_ONLY: Final = "25006"
 _FULL: Final = "53100"
 _CROWDED: Final = "53300"
+_LOCKED: Final = "55P03"
+_WRONG_ISOLATION: Final = "NS001"  # our own, of `netscript.enqueue`
 # After these the connection is of no use any more: the next one may reach another server.
-_ENDING: Final = frozenset({_READ_ONLY, "26000", "57P01", "57P02", "57P03"})
+_ENDING: Final = frozenset({_READ_ONLY, "25P03", "26000", "57P01", "57P02", "57P03"})
 
 DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,
@@ -68,9 +77,29 @@ def _explained_state(error: asyncpg.PostgresError, shown: str) -> Exception:
         )
     if code == _NOT_ALLOWED or code[:2] in _NOT_LET_IN:
         return unreachable(error, shown)
+    detail = getattr(error, "detail", None)
+    if code == _LOCKED and detail:  # only `netscript.enqueue` says one with this
+        target, key = msgspec.json.decode(detail, type=tuple[str, str])
+        return KeyHeldError(
+            f"{words}, in PostgreSQL at {shown}. Let that transaction end (enqueue late in it), and try again.",
+            target=target,
+            key=key,
+        )
     if code[:2] in _PASSING:
         return EngineError(f"PostgreSQL at {shown} failed: {words}")
     return error
+
+
+def refused(error: Exception) -> UsageError | None:
+    """Return our error where a statement in a caller's own transaction was refused for what that transaction is; else None.
+
+    `error` is asyncpg's, psycopg's or SQLAlchemy's.
+    """
+    if getattr(getattr(error, "orig", error), "sqlstate", None) != _WRONG_ISOLATION:
+        return None
+    return UsageError(
+        f"connection=: {_words(getattr(error, 'orig', error))}. Enqueue without a key, or in one."
+    )
 
 
 def unreachable(error: BaseException, shown: str) -> EngineUnavailableError:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from netscript_workers.engines.postgres.connection import LONG_BOUND_S, Connections
+from netscript_workers.engines.postgres.connection import Connections
 from netscript_workers.engines.postgres.statements import migrations, statement
 from netscript_workers.errors import EngineFormatError
 from netscript_workers.ports.tables import Layout
@@ -11,6 +11,7 @@ from netscript_workers.ports.tables import Layout
 if TYPE_CHECKING:
     from netscript_workers.engines.postgres.connection import Connection
 
+_BOUND_S: Final = 3600.0  # a new index on a long history takes its time
 _LOCK: Final = 0x6E657473  # "nets": one number for every process that migrates
 
 
@@ -37,7 +38,7 @@ async def migrate(connections: Connections) -> Layout:
     if (
         found.found < found.needed
     ):  # in another transaction: this one's idea of what tables there are may be old by now
-        found = await connections.transaction(apply, bound_s=LONG_BOUND_S)
+        found = await connections.transaction(apply, bound_s=_BOUND_S)
     refuse_newer(found, connections.shown)
     return found
 

@@ -4,19 +4,17 @@ from netscript_workers.engines.postgres.connection import Connections
 from netscript_workers.engines.postgres.migrating import layout_of, migrate, refuse_newer
 from netscript_workers.engines.postgres.statements import statement
 from netscript_workers.errors import EngineError, EngineFormatError, EngineUnavailableError
+from netscript_workers.ports.tables import Upkeep
 
 
-async def number_of(connections: Connections, queue_name: str, *, migrating: bool) -> int:
+async def number_of(connections: Connections, queue_name: str, *, upkeep: Upkeep) -> int:
     """Open `connections` and return the number of `queue_name`.
 
     Raises `EngineUnavailableError` and `EngineFormatError`; nothing is left open then.
     """
     await connections.open()
     try:
-        if migrating:
-            await migrate(connections)
-        else:
-            await _look(connections)
+        await _see_to_tables(connections, upkeep)
         rows = await connections.run(statement("number_queue"), queue_name)
         if not rows:  # another process made it at this moment
             rows = await connections.run(statement("number_queue"), queue_name)
@@ -45,11 +43,14 @@ async def look(connections: Connections) -> None:
         await connections.close()
 
 
-async def _look(connections: Connections) -> None:
+async def _see_to_tables(connections: Connections, upkeep: Upkeep) -> None:
     layout = await layout_of(connections)
     refuse_newer(layout, connections.shown)
-    if layout.outstanding:
+    if not layout.outstanding:
+        return
+    if upkeep is Upkeep.LEAVE or (upkeep is Upkeep.FOUND and layout.found > 0):
         raise EngineFormatError(
             f"the tables in PostgreSQL at {connections.shown} are of layout {layout.found}, this version needs "
-            f"{layout.needed}. Run `workers db upgrade`, or start without --no-migrate."
+            f"{layout.needed}. Run `workers db upgrade`, or start a daemon of this version without --no-migrate."
         )
+    await migrate(connections)

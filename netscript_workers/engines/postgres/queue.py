@@ -10,6 +10,7 @@ from netscript_workers.engines.postgres import enqueuing, settling
 from netscript_workers.engines.postgres.arrays import ints, texts
 from netscript_workers.engines.postgres.base import Base, new_token
 from netscript_workers.engines.postgres.bells import Bell
+from netscript_workers.engines.postgres.connection import STATEMENT_BOUND_S
 from netscript_workers.engines.postgres.rows import claim_of, record_of
 from netscript_workers.engines.postgres.statements import statement
 from netscript_workers.errors import EngineError
@@ -49,8 +50,8 @@ class PostgresQueue(Base):
         return await self._claimed("claim_ids", request, list(execution_ids))
 
     async def _claimed(self, verb: str, request: ClaimRequest, *ids: list[str]) -> list[Execution]:
-        if self._unheard_claims:
-            await self._give_back()
+        if unheard := self._unheard_claims.due():
+            await self._give_back(unheard)
         lanes, topics, rooms = _wanted(request)
         token = new_token()
         rows = await self._connections.run(
@@ -67,17 +68,19 @@ class PostgresQueue(Base):
             list(request.target_limits.values()),
             token,
             self._now(),
-            unheard=lambda: self._unheard_claims.append(token),
+            unheard=lambda over: self._unheard_claims.add(token, over=over),
         )
         if rows:
             self._in_vain = 0
         return [claim_of(row, token, request.worker_id) for row in rows]
 
-    async def _give_back(self) -> None:
-        """Undo claims whose answer never arrived: else they would wait for their lease and use up an attempt."""
-        tokens = self._unheard_claims.copy()
-        await self._connections.run(statement("give_back"), self._number, tokens, new_token())
-        self._unheard_claims = [token for token in self._unheard_claims if token not in tokens]
+    async def _give_back(self, tokens: list[int], bound_s: float = STATEMENT_BOUND_S) -> None:
+        """Undo claims whose answer never arrived."""
+        begun = time.monotonic()
+        await self._connections.run(
+            statement("give_back"), self._number, tokens, new_token(), bound_s=bound_s
+        )
+        self._unheard_claims.given_back(tokens, begun)
 
     # ------------------------------------------------------------------ ends
 
@@ -147,13 +150,14 @@ class PostgresQueue(Base):
         deadline = time.monotonic() + timeout_ms / 1000
         while (left := deadline - time.monotonic()) > 0:
             rows = await self._connections.run(
-                statement("look_for_work"), self._number, list(topics), self._now()
+                statement("look_for_work"), self._number, list(topics), self._now(), not self._bells.listening
             )
             waiting: bool = rows[0][0]
             until_due: int | None = rows[0][1]
             if waiting or (until_due is not None and until_due <= 0):
-                # Rows that others hold locked look claimable and are not: ask less and less often for those.
-                nap = min(_FIRST_NAP_S * 2**self._in_vain, _LAST_NAP_S) if self._in_vain else 0.0
+                # Rows that others hold locked, or a limit holds back, look claimable and are not: ask less and less often.
+                longest = min(_LAST_NAP_S, self._bells.patience_s)
+                nap = min(_FIRST_NAP_S * 2**self._in_vain, longest) if self._in_vain else 0.0
                 self._in_vain = min(self._in_vain + 1, 10)
                 await self._bells.wait(Bell.WORK, heard, min(left, nap))
                 return

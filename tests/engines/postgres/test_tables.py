@@ -10,6 +10,7 @@ from netscript_workers.engines.postgres import PostgresArchive, PostgresEngine, 
 from netscript_workers.errors import EngineFormatError, EngineUnavailableError
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
+from netscript_workers.ports.tables import Upkeep
 from support.daemons import Project
 
 pytestmark = pytest.mark.services
@@ -36,7 +37,7 @@ async def test_many_that_open_an_empty_database_at_once_make_its_tables_once(pos
 
 async def test_who_may_not_migrate_says_what_to_do(postgres_server):
     url = postgres_server.new_database()
-    engine = PostgresEngine(url, migrate=False)
+    engine = PostgresEngine(url, upkeep=Upkeep.LEAVE)
     with pytest.raises(EngineFormatError, match="workers db upgrade"):
         await engine.open()
     before = await PostgresTables(url).upgrade()
@@ -45,6 +46,30 @@ async def test_who_may_not_migrate_says_what_to_do(postgres_server):
     await engine.open()
     assert len(await put(engine)) == 1
     await engine.close()
+
+
+async def test_who_may_found_them_makes_them_in_an_empty_database_and_upgrades_none(postgres_server):
+    url = postgres_server.new_database()
+    engine = PostgresEngine(url, upkeep=Upkeep.FOUND)
+    await engine.open()
+    assert len(await put(engine)) == 1
+    await engine.close()
+    postgres_server.sql("DELETE FROM netscript.migration WHERE number > 7", url=url)
+    older = await PostgresTables(url).status()
+    for one in (engine, PostgresArchive(url, upkeep=Upkeep.FOUND)):
+        with pytest.raises(EngineFormatError, match="workers db upgrade"):
+            await one.open()
+    assert await PostgresTables(url).status() == older
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server, encoding):
+    url = postgres_server.new_database()
+    name = f"{url.rpartition('/')[2]}_{encoding.lower()}"
+    how = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    postgres_server.sql(f"CREATE DATABASE {name} {how}")
+    with pytest.raises(EngineUnavailableError, match=f"encoded in {encoding}; the queue needs UTF8"):
+        await PostgresEngine(postgres_server.url_of(name)).open()
 
 
 async def test_a_look_at_the_database_makes_nothing_in_it(postgres_server):
@@ -58,9 +83,9 @@ async def test_tables_of_a_newer_version_are_left_alone(postgres_server):
     url = postgres_server.new_database()
     await PostgresTables(url).upgrade()
     postgres_server.sql("INSERT INTO netscript.migration (number, name) VALUES (999, 'later')", url=url)
-    for migrate in (True, False):
+    for upkeep in Upkeep:
         with pytest.raises(EngineFormatError, match="newer netscript-workers"):
-            await PostgresEngine(url, migrate=migrate).open()
+            await PostgresEngine(url, upkeep=upkeep).open()
 
 
 async def test_a_user_with_the_grants_of_the_readme_can_do_everything(postgres_server):
@@ -110,11 +135,23 @@ HELLO = "from netscript_workers import job\n\n\n@job('hello')\ndef hello(ctx):\n
 
 @pytest.mark.slow
 def test_the_command_line_looks_after_the_tables(postgres_server, tmp_path):
-    project = Project(tmp_path, CONFIG.format(url=postgres_server.new_database()), hello=HELLO)
+    url = postgres_server.new_database()
+    project = Project(tmp_path, CONFIG.format(url=url), hello=HELLO)
     assert project.run("db", "status").returncode == 1
     refused = project.run("combined", "--no-migrate", "--drain")
     assert (refused.returncode, "workers db upgrade" in refused.stderr) == (69, True)
     assert "Applied: 001_tables" in project.run("db", "upgrade").stderr
+    postgres_server.sql("DELETE FROM netscript.migration WHERE number > 7", url=url)
+    for command in (
+        ["trigger", "hello"],
+        ["status"],
+        ["conformance"],
+        ["combined", "--no-migrate", "--drain"],
+    ):
+        refused = project.run(*command)
+        assert (refused.returncode, "workers db upgrade" in refused.stderr) == (69, True), command
+    assert project.run("db", "status").returncode == 1
+    postgres_server.sql("INSERT INTO netscript.migration (number, name) VALUES (8, '008_find')", url=url)
     assert project.json("db", "status")["outstanding"] == []
     one = project.trigger("hello")
     assert project.run("combined", "--no-migrate", "--drain").returncode == 0

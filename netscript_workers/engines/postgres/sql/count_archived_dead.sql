@@ -1,1 +1,1 @@
-SELECT count(*) FROM netscript.finished WHERE queue = $1 AND status IN ('failed', 'timeout')
+SELECT netscript.count_dead($1)

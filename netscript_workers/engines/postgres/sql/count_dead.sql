@@ -1,3 +1,3 @@
 SELECT
-  (SELECT count(*) FROM netscript.finished WHERE queue = $1 AND status IN ('failed', 'timeout'))
+  netscript.count_dead($1)
   + (SELECT count(*) FROM netscript.garbage WHERE queue = $1)

@@ -1,1 +1,1 @@
-SELECT * FROM netscript.look_for_work($1, $2, $3)
+SELECT * FROM netscript.look_for_work($1, $2, $3, $4)

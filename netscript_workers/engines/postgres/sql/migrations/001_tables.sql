@@ -61,12 +61,14 @@ CREATE INDEX execution_correlated ON netscript.execution (queue, correlation_id,
 CREATE INDEX execution_keyed ON netscript.execution (queue, target, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 -- What has ended: live until `archive_at`, then archived until `delete_at`. Written once for each end, in no index before.
+-- `completed_at` is told by the worker's host; where there is an idempotency key, `keyed_at` says the same by this server's clock.
 CREATE TABLE netscript.finished (
   seq bigint NOT NULL,
   token bigint NOT NULL,
   triggered_at bigint NOT NULL,
   started_at bigint,
   completed_at bigint NOT NULL,
+  keyed_at bigint,
   archive_at bigint NOT NULL,
   delete_at bigint NOT NULL,
   exit_code bigint,
@@ -95,11 +97,9 @@ CREATE TABLE netscript.finished (
   PRIMARY KEY (id, queue)
 );
 -- Every entry here is paid at every end, so one index serves all searches: targets and topics are few, and a search hops from
--- one pair to the next and takes the newest rows of each.
-CREATE INDEX finished_of ON netscript.finished (queue, archived, target, topic, seq);
--- Nearly all complete; those need no index of their own.
-CREATE INDEX finished_otherwise ON netscript.finished (queue, archived, status, seq) WHERE status <> 'completed';
-CREATE INDEX finished_dead ON netscript.finished (queue, completed_at, seq) WHERE status IN ('failed', 'timeout');
+-- one pair to the next and takes the newest rows of each status.
+CREATE INDEX finished_of ON netscript.finished (queue, archived, target, topic, status, seq);
+CREATE INDEX finished_dead ON netscript.finished (queue, target, topic, completed_at, seq) WHERE status IN ('failed', 'timeout');
 CREATE INDEX finished_correlated ON netscript.finished (queue, archived, correlation_id, seq)
   WHERE correlation_id IS NOT NULL;
 CREATE INDEX finished_keyed ON netscript.finished (queue, target, idempotency_key)

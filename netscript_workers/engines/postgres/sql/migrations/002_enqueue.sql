@@ -14,17 +14,35 @@ DECLARE
   v_now bigint := coalesce(p_now, netscript.now_ms());
   v_held text[];
   v_fresh text[];
-  v_stored bigint;
+  v_ended text[];
+  v_lock record;
 BEGIN
   IF EXISTS (SELECT FROM unnest(p_keys) AS k (key) WHERE k.key IS NOT NULL) THEN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+      RAISE EXCEPTION 'an idempotency key holds in transactions of READ COMMITTED only, and this one is %',
+        upper(current_setting('transaction_isolation'))
+      USING ERRCODE = 'NS001',
+        DETAIL = 'Its snapshot may be older than the execution that has the key.';
+    END IF;
     -- One enqueue at a time for one key; in the order of their numbers, so that no two wait for each other.
-    PERFORM pg_advisory_xact_lock(l.number)
-    FROM (
-      SELECT DISTINCT hashtextextended(concat_ws(':', 'netscript key', p_queue, g.target, g.key), 0) AS number
-      FROM unnest(p_targets, p_keys) AS g (target, key)
-      WHERE g.key IS NOT NULL
-      ORDER BY 1
-    ) AS l;
+    FOR v_lock IN
+      SELECT DISTINCT ON (l.number) l.number, l.target, l.key
+      FROM (
+        SELECT hashtextextended(concat_ws(':', 'netscript key', p_queue, g.target, g.key), 0) AS number, g.target, g.key
+        FROM unnest(p_targets, p_keys) AS g (target, key)
+        WHERE g.key IS NOT NULL
+      ) AS l
+      ORDER BY l.number
+    LOOP
+      CONTINUE WHEN pg_try_advisory_xact_lock(v_lock.number);
+      BEGIN
+        PERFORM pg_advisory_xact_lock(v_lock.number);
+      EXCEPTION WHEN lock_not_available THEN
+        RAISE EXCEPTION 'a transaction that is still open holds the idempotency key % of %',
+          to_json(v_lock.key), to_json(v_lock.target)
+        USING ERRCODE = 'lock_not_available', DETAIL = json_build_array(v_lock.target, v_lock.key);
+      END;
+    END LOOP;
     v_held := ARRAY(
       SELECT CASE WHEN g.key IS NOT NULL THEN coalesce(
         (
@@ -35,7 +53,7 @@ BEGIN
             UNION ALL
             SELECT f.id, f.seq FROM netscript.finished AS f
             WHERE f.queue = p_queue AND f.target = g.target AND f.idempotency_key = g.key AND f.status = 'completed'
-              AND f.completed_at > v_now - p_key_holds
+              AND f.keyed_at > v_now - p_key_holds
           ) AS h
           ORDER BY h.seq LIMIT 1
         ),
@@ -45,30 +63,43 @@ BEGIN
       ORDER BY g.place
     );
   END IF;
+  -- By arrival in the order given, but written in the order of their ids, so that no two batches wait for each other.
   WITH stored AS (
     INSERT INTO netscript.execution AS e (
-      token, triggered_at, due_at, queue, priority, max_attempts, status, id, concept, target, topic, triggered_by,
+      seq, token, triggered_at, due_at, queue, priority, max_attempts, status, id, concept, target, topic, triggered_by,
       correlation_id, idempotency_key, traceparent, tracestate, payload
     )
     SELECT
-      p_token, v_now, CASE WHEN g.delay > 0 THEN v_now + g.delay END, p_queue, g.priority, g.max_attempts,
+      g.seq, p_token, v_now, CASE WHEN g.delay > 0 THEN v_now + g.delay END, p_queue, g.priority, g.max_attempts,
       CASE WHEN g.delay > 0 THEN 'pending' ELSE 'queued' END, g.id, g.concept, g.target, g.topic, g.triggered_by,
       g.correlation, g.key, g.traceparent, g.tracestate, g.payload
-    FROM unnest(
-      p_ids, p_concepts, p_targets, p_topics, p_priorities, p_delays, p_max_attempts, p_triggered_by, p_keys,
-      p_correlations, p_traceparents, p_tracestates, p_payloads
-    ) WITH ORDINALITY AS g (
-      id, concept, target, topic, priority, delay, max_attempts, triggered_by, key, correlation, traceparent, tracestate,
-      payload, place
-    )
-    WHERE (v_held IS NULL OR coalesce(v_held[g.place] = g.id, true))
-      AND NOT EXISTS (SELECT FROM netscript.finished AS f WHERE f.id = g.id AND f.queue + 0 = p_queue)
+    FROM (
+      SELECT nextval('netscript.arrival') AS seq, u.*
+      FROM unnest(
+        p_ids, p_concepts, p_targets, p_topics, p_priorities, p_delays, p_max_attempts, p_triggered_by, p_keys,
+        p_correlations, p_traceparents, p_tracestates, p_payloads
+      ) WITH ORDINALITY AS u (
+        id, concept, target, topic, priority, delay, max_attempts, triggered_by, key, correlation, traceparent, tracestate,
+        payload, place
+      )
+      WHERE v_held IS NULL OR coalesce(v_held[u.place] = u.id, true)
+    ) AS g
+    ORDER BY g.id COLLATE "C", g.seq
     ON CONFLICT DO NOTHING
     RETURNING e.id
   )
-  SELECT count(*), array_agg(s.id) INTO v_stored, v_fresh FROM stored AS s;
+  SELECT coalesce(array_agg(s.id), '{}') INTO v_fresh FROM stored AS s;
+  -- Those that have ended stay ended. A statement of its own, which sees also what was being settled while the rows above waited.
+  v_ended := ARRAY(
+    SELECT f.id FROM unnest(v_fresh) AS s (id)
+    JOIN netscript.finished AS f ON f.id = s.id AND f.queue + 0 = p_queue
+  );
+  IF cardinality(v_ended) > 0 THEN
+    DELETE FROM netscript.execution AS e WHERE e.id = ANY (v_ended) AND e.queue + 0 = p_queue;
+    v_fresh := ARRAY(SELECT s.id FROM unnest(v_fresh) AS s (id) WHERE NOT s.id = ANY (v_ended));
+  END IF;
   PERFORM pg_notify(format('netscript_%s_work', p_queue), '');
-  IF v_stored < cardinality(p_ids) THEN
+  IF cardinality(v_fresh) < cardinality(p_ids) THEN
     RETURN QUERY
     SELECT t.place, t.holder
     FROM (
@@ -77,6 +108,6 @@ BEGIN
         row_number() OVER (PARTITION BY g.id ORDER BY g.place) AS nth
       FROM unnest(p_ids) WITH ORDINALITY AS g (id, place)
     ) AS t
-    WHERE t.holder <> t.id OR t.nth > 1 OR NOT coalesce(t.id = ANY (v_fresh), false);
+    WHERE t.holder <> t.id OR t.nth > 1 OR NOT t.id = ANY (v_fresh);
   END IF;
 END $$;

@@ -111,17 +111,18 @@ BEGIN
       coalesce(s.completed_at, v_now) AS completed_at, v_now + s.keep AS archive_at,
       v_now + s.keep + s.archive AS delete_at, s.exit_code, s.peak_memory, s.cpu_ms, e.priority, s.attempt,
       s.max_attempts, s.status, e.id, e.concept, e.target, e.topic, e.triggered_by, e.worker_id, e.correlation_id,
-      e.idempotency_key, e.traceparent, e.tracestate, e.progress, s.error, e.payload, s.result
+      e.idempotency_key, CASE WHEN e.idempotency_key IS NOT NULL THEN v_now END AS keyed_at, e.traceparent, e.tracestate,
+      e.progress, s.error, e.payload, s.result
   )
   INSERT INTO netscript.finished (
     seq, token, triggered_at, started_at, completed_at, archive_at, delete_at, exit_code, peak_memory, cpu_ms, queue,
     priority, attempt, max_attempts, status, id, concept, target, topic, triggered_by, worker_id, correlation_id,
-    idempotency_key, traceparent, tracestate, progress, error, payload, result
+    idempotency_key, keyed_at, traceparent, tracestate, progress, error, payload, result
   )
   SELECT
     seq, mark, triggered_at, started_at, completed_at, archive_at, delete_at, exit_code, peak_memory, cpu_ms, p_queue,
     priority, attempt, max_attempts, status, id, concept, target, topic, triggered_by, worker_id, correlation_id,
-    idempotency_key, traceparent, tracestate, progress, error, payload, result
+    idempotency_key, keyed_at, traceparent, tracestate, progress, error, payload, result
   FROM gone
   ON CONFLICT DO NOTHING; -- a twin of its id ended before it: the record that stands is kept
   GET DIAGNOSTICS v_count = ROW_COUNT;

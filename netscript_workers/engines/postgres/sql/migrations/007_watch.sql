@@ -1,7 +1,8 @@
 -- What idle workers ask. Functions, so that a plan made while the tables were empty never reads them from end to end.
 
--- Whether a claim for these topics may find something, and in how many ms the next pending row is due.
-CREATE FUNCTION netscript.look_for_work(p_queue integer, p_topics text[], p_now bigint)
+-- Whether a claim for these topics may find something, and in how many ms the next pending row is due. `p_deaf`: the caller hears
+-- no notification, which is how others learn that a target has room again; so for it a row held back may be claimable too.
+CREATE FUNCTION netscript.look_for_work(p_queue integer, p_topics text[], p_now bigint, p_deaf boolean)
 RETURNS TABLE (waiting boolean, until_due bigint)
 LANGUAGE plpgsql
 SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off
@@ -10,9 +11,15 @@ AS $$
 BEGIN
   waiting := EXISTS (
     SELECT FROM unnest(p_topics) AS t (topic)
-    WHERE EXISTS (
-        SELECT FROM netscript.execution AS e
-        WHERE e.queue = p_queue AND e.topic = t.topic AND e.status = 'queued' AND NOT e.parked
+    WHERE (
+        EXISTS (
+          SELECT FROM netscript.execution AS e
+          WHERE e.queue = p_queue AND e.topic = t.topic AND e.status = 'queued' AND NOT e.parked
+        )
+        OR p_deaf AND EXISTS (
+          SELECT FROM netscript.execution AS e
+          WHERE e.queue = p_queue AND e.topic = t.topic AND e.status = 'queued' AND e.parked
+        )
       )
       AND NOT EXISTS (SELECT FROM netscript.pause AS p WHERE p.queue = p_queue AND p.topic = t.topic)
   );
