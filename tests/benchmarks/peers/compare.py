@@ -1,7 +1,7 @@
 """Our product beside its peers, in one run: runs a second, idle latency, idle cost, processor time per run.
 
     .venv/bin/python tests/benchmarks/peers/compare.py [--only redis --only celery …] [--runs N] [--repeat N]
-                                                       [--markdown | --json] [--list]
+                                                       [--markdown | --json] [--save FILE | --load FILE] [--list]
 
 Every product runs the same no-op job with a payload of 100 bytes, enqueued in bulk before its worker starts, through its own
 documented API and its own worker command, set up as its documentation advises for throughput (programs/with_*.py say how).
@@ -16,6 +16,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -30,23 +31,43 @@ def main() -> int:
         for row in rows:
             print(f"{row.engine:9} {row.peer:18} {row.way:32} {' '.join(row.requires)}")
         return 0
+    if arguments.load:
+        saved = json.loads(arguments.load.read_text())
+        about, found = saved["machine"], [measuring.remembered(shape) for shape in saved["rows"]]
+        found = [one for one in found if one.row in rows]
+    else:
+        about, found = _measure(arguments, rows)
+    if arguments.json:
+        print(_saved(about, found))
+    elif arguments.markdown:
+        print(report.markdown(found, about))
+    else:
+        report.table(found)
+    return 1 if any(one.row.ours and one.failure for one in found) else 0
+
+
+def _measure(
+    arguments: argparse.Namespace, rows: list[catalogue.Row]
+) -> tuple[dict[str, Any], list[measuring.Measured]]:
     signal.signal(signal.SIGTERM, _leave)
     made = environments.Environments(arguments.cache, fresh=arguments.fresh, say=_say)
     plan = measuring.Plan(arguments.runs, arguments.repeat, arguments.samples, arguments.idle)
     found: list[measuring.Measured] = []
+    load_before = report.load()
+    about: dict[str, Any] = {}
     with Stage() as stage:
         for number, row in enumerate(rows, 1):
             _say(f"{number}/{len(rows)} {row.engine}: {row.peer}, {row.way}, {plan.of(row):,} runs")
             found.append(measuring.measure(row, plan, stage, made))
             _say(f"    {found[-1].failure or f'{found[-1].rate:,.0f}/s'}")
-    if arguments.json:
-        shape = {"machine": report.machine(), "rows": [one.shape() for one in found]}
-        print(json.dumps(shape, indent=2))
-    elif arguments.markdown:
-        print(report.markdown(found, f"compare.py {' '.join(sys.argv[1:])}".strip()))
-    else:
-        report.table(found)
-    return 1 if any(one.row.ours and one.failure for one in found) else 0
+            about = report.machine(f"compare.py {' '.join(sys.argv[1:])}".strip(), load_before)
+            if arguments.save:  # after each row: half an hour of measuring should not hang on the last one
+                arguments.save.write_text(_saved(about, found))
+    return about, found
+
+
+def _saved(about: dict[str, Any], found: list[measuring.Measured]) -> str:
+    return json.dumps({"machine": about, "rows": [one.shape() for one in found]}, indent=2)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, default=environments.cache_directory())
     parser.add_argument("--fresh", action="store_true", help="install the peers anew")
     parser.add_argument("--list", action="store_true", help="say what would be measured")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write every value there, too")
+    parser.add_argument("--load", type=Path, metavar="FILE", help="measure nothing: show what was saved")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--markdown", action="store_true", help="the README's table")
     shape.add_argument("--json", action="store_true", help="every value")

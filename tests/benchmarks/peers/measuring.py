@@ -1,16 +1,21 @@
 """One row measured: a bulk drained, then the idle worker's latency and cost."""
 
+import os
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from benchmarks.peers.catalogue import Row
+from benchmarks.peers.catalogue import ROWS, Row
 from benchmarks.peers.environments import Environments, UnavailableError
 from benchmarks.peers.stage import Servers, Stage
 from benchmarks.peers.workers import Peer, Worker, idle_percent, processor_s
+from support import server_keeper
 
 START_BOUND_S = 60.0
 STALL_BOUND_S = 20.0
@@ -45,6 +50,7 @@ class Measured:
     latencies_ms: list[float] = field(default_factory=list)
     idle_percent: float | None = None
     server_idle_percent: float | None = None
+    repeated: int = 0
     failure: str | None = None
 
     @property
@@ -68,8 +74,30 @@ class Measured:
             "latencyMs": self.latencies_ms,
             "idlePercent": self.idle_percent,
             "serverIdlePercent": self.server_idle_percent,
+            "startedMoreThanOnce": self.repeated,
             "failure": self.failure,
         }
+
+
+def remembered(shape: dict[str, Any]) -> Measured:
+    """Build what `shape` was made from."""
+    of = tuple(shape[name] for name in ("engine", "peer", "way"))
+    row = next((row for row in ROWS if (row.engine, row.peer, row.way) == of), None)
+    if row is None:
+        raise SystemExit(f"nothing is compared any more as {' '.join(of)}: measure again")
+    return Measured(
+        row,
+        shape["runs"],
+        shape["versions"],
+        shape["runsPerSecond"],
+        shape["workerSecondsPerThousand"],
+        shape["serverSecondsPerThousand"],
+        shape["latencyMs"],
+        shape["idlePercent"],
+        shape["serverIdlePercent"],
+        shape["startedMoreThanOnce"],
+        shape["failure"],
+    )
 
 
 def measure(row: Row, plan: Plan, stage: Stage, environments: Environments) -> Measured:
@@ -77,6 +105,7 @@ def measure(row: Row, plan: Plan, stage: Stage, environments: Environments) -> M
     found = Measured(row, plan.of(row))
     # In /tmp for all, so that files are on one disk; the peer's processes are known by being there.
     directory = Path(tempfile.mkdtemp(prefix="peer-"))
+    keeper = _keeper(directory)
     try:
         python = environments.python(row)
         found.versions = environments.versions(row)
@@ -97,8 +126,16 @@ def measure(row: Row, plan: Plan, stage: Stage, environments: Environments) -> M
     except UnavailableError as failure:
         found.failure = str(failure)
     finally:
+        keeper.kill()
+        keeper.wait()
         shutil.rmtree(directory, ignore_errors=True)
     return found
+
+
+def _keeper(directory: Path) -> subprocess.Popen[bytes]:
+    """Start the process that ends what works below `directory`, and removes it, should we be killed."""
+    argv = [sys.executable, "-I", "-S", server_keeper.__file__, str(os.getpid()), str(directory)]
+    return subprocess.Popen(argv, cwd="/", stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def _drain(peer: Peer, worker: Worker, servers: Servers, found: Measured) -> None:
@@ -129,14 +166,20 @@ def _await(peer: Peer, worker: Worker, count: int, bound_s: float) -> None:
 
 def _idle(peer: Peer, worker: Worker, servers: Servers, plan: Plan, found: Measured) -> None:
     time.sleep(SETTLE_S)
+    found.repeated += max(0, peer.marks.count() - found.runs)
     peer.marks.clear()
     sent = peer.sent(plan.samples)
     started = peer.marks.times()
     worker.check()
+    if len(started) < len(sent):
+        raise UnavailableError(f"{len(sent)} jobs sent to the idle worker started {len(started)} times only")
+    found.repeated += len(started) - len(sent)
     # The first ones find connections unopened and code unread, on both sides.
     warm = min(5, plan.samples // 2)
-    pairs = list(zip(sent, started, strict=True))[warm:]
-    found.latencies_ms = [(start - before) / 1e6 for before, start in pairs]
+    # Each was sent after the one before had started, so its start is the first one after that.
+    found.latencies_ms = [
+        (min(start for start in started if start >= one) - one) / 1e6 for one in sent[warm:]
+    ]
     time.sleep(SETTLE_S)
     found.idle_percent = idle_percent(worker.pids(), plan.idle_s)
     found.server_idle_percent = idle_percent(servers.pids(), plan.idle_s)

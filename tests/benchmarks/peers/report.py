@@ -3,8 +3,10 @@
 import os
 import platform
 import statistics
+import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +32,7 @@ def table(found: list[Measured]) -> None:
             Console(stderr=True).print(f"{one.row.engine} {_name(one)}: {one.failure}", markup=False)
 
 
-def markdown(found: list[Measured], command: str) -> str:
+def markdown(found: list[Measured], about: dict[str, Any]) -> str:
     """Write the table that the README holds, with a line about where and how it was measured."""
     lines = [
         f"| | {' | '.join(HEADINGS)} |",
@@ -44,29 +46,56 @@ def markdown(found: list[Measured], command: str) -> str:
         name = f"**{_name(one)}**" if one.row.ours else _name(one)
         cells = _cells(one)
         if one.failure and one.rate is None:
-            cells = [f"not measured: {one.failure.replace('|', '¦')}", *[""] * (len(HEADINGS) - 1)]
+            cells = [f"not measured: {_safe(one.failure)}", *[""] * (len(HEADINGS) - 1)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    about = machine()
-    versions = {name: value for one in found for name, value in one.versions.items() if name != "python"}
     lines += [
-        "",
-        (
-            f"Measured {about['date']} on {about['cores']} cores (load {about['load']} at the end), Python {about['python']}, "
-            f"with `{command}`:"
-        ),
-        ", ".join(f"{name} {value}" for name, value in sorted(versions.items())) + ".",
+        f"\n{one.row.engine} {_name(one)} stopped there: {_safe(one.failure)}"
+        for one in found
+        if one.failure and one.rate is not None
     ]
-    return "\n".join(lines)
+    lines += [
+        f"\n{one.row.engine} {_name(one)}: {one.repeated} of the runs started once more than enqueued."
+        for one in found
+        if one.repeated
+    ]
+    measured = (
+        f"Measured {about['date']}, {about['cores']} cores, load {about['loadBefore']} before and {about['load']} after, "
+        f"with `{about['command']}`; Python {', '.join(_pythons(found))}; {', '.join(_packages(found))}."
+    )
+    return "\n".join(
+        [*lines, "", textwrap.fill(measured, 128, break_on_hyphens=False, break_long_words=False)]
+    )
 
 
-def machine() -> dict[str, object]:
-    """Say where and when."""
+def _safe(text: str) -> str:
+    return text.replace("|", "¦")
+
+
+def _pythons(found: list[Measured]) -> list[str]:
+    return sorted({one.versions["python"] for one in found if one.versions})
+
+
+def _packages(found: list[Measured]) -> list[str]:
+    """Name every package and its versions (two environments may hold different ones)."""
+    held = {(name, version) for one in found for name, version in one.versions.items() if name != "python"}
+    return [f"{name} {version}" for name, version in sorted(held)]
+
+
+def load() -> str:
+    """Return how many processes wanted a core during the last minute."""
+    return Path("/proc/loadavg").read_text().split()[0]
+
+
+def machine(command: str, load_before: str) -> dict[str, Any]:
+    """Say where, when, under which load and how it was measured."""
     return {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "cores": os.cpu_count(),
-        "load": Path("/proc/loadavg").read_text().split()[0],
+        "loadBefore": load_before,
+        "load": load(),
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "command": command,
     }
 
 

@@ -83,7 +83,11 @@ class Peer:
 
     def sent(self, samples: int) -> list[int]:
         """Enqueue `samples` jobs one after another from a process of its own and return when each was."""
-        return json.loads(self.do("probe", str(samples)).splitlines()[-1])
+        said = self.do("probe", str(samples))
+        try:
+            return json.loads(said.splitlines()[-1])
+        except (IndexError, json.JSONDecodeError):
+            raise UnavailableError(f"`probe` answered with something else: {last_line(said)}") from None
 
     def worker(self) -> "Worker":
         """Make its worker, not yet started."""

@@ -1,4 +1,4 @@
-"""SAQ, on Redis or PostgreSQL: one process, 100 jobs at a time. https://saq-py.readthedocs.io/
+"""SAQ, on Redis or PostgreSQL: one process or two, 100 jobs at a time in each. https://saq-py.readthedocs.io/
 
 uvloop is used when it is there, which it is. A finished job is kept for ten minutes (its default).
 """
@@ -41,4 +41,4 @@ async def probe(probe):
 
 
 def worker():
-    return ["saq", "with_saq.settings", "--quiet"]
+    return ["saq", "with_saq.settings", "--quiet", "--workers", os.environ["PEER_VARIANT"]]
