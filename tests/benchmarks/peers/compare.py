@@ -60,10 +60,17 @@ def _measure(
             _say(f"{number}/{len(rows)} {row.engine}: {row.peer}, {row.way}, {plan.of(row):,} runs")
             found.append(measuring.measure(row, plan, stage, made))
             _say(f"    {found[-1].failure or f'{found[-1].rate:,.0f}/s'}")
-            about = report.machine(f"compare.py {' '.join(sys.argv[1:])}".strip(), load_before)
+            about = report.machine(_command(arguments), load_before)
             if arguments.save:  # after each row: half an hour of measuring should not hang on the last one
                 arguments.save.write_text(_saved(about, found))
     return about, found
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """Write what decides the figures, without where this machine keeps its files."""
+    only = "".join(f" --only {word}" for word in arguments.only)
+    amount = f"--runs {arguments.runs} --repeat {arguments.repeat}"
+    return f"compare.py{only} {amount} --samples {arguments.samples} --idle {arguments.idle:g}"
 
 
 def _saved(about: dict[str, Any], found: list[measuring.Measured]) -> str:

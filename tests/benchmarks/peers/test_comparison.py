@@ -24,8 +24,11 @@ def compare(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_our_product_and_a_peer_are_measured_on_redis(tmp_path, redis_server):
+    saved = str(tmp_path / "saved.json")
     few = ("--runs", "200", "--repeat", "1", "--samples", "4", "--idle", "0.2", "--cache", str(tmp_path))
-    done = compare("--only", "redis", "--only", "netscript-workers", "--only", "huey", *few, "--json")
+    done = compare(
+        "--only", "redis", "--only", "netscript-workers", "--only", "huey", *few, "--json", "--save", saved
+    )
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
     assert {row["peer"] for row in rows} == {"netscript-workers", "huey"}
@@ -34,6 +37,9 @@ def test_our_product_and_a_peer_are_measured_on_redis(tmp_path, redis_server):
         assert row["runsPerSecond"][0] > 0
         assert row["latencyMs"]
         assert row["versions"][row["peer"]]
+    again = compare("--load", saved, "--only", "netscript-workers", "--markdown").stdout
+    assert "**netscript-workers" in again
+    assert "| huey" not in again
 
 
 def test_a_peer_that_cannot_be_installed_is_a_row_that_says_why(tmp_path):
