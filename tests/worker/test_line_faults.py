@@ -10,7 +10,7 @@ from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Status
 from netscript_workers.domain.outcome import Cause
 from netscript_workers.errors import EngineError, SlotError
-from netscript_workers.ports.queue import Claim, ClaimRequest, LaneDemand
+from netscript_workers.ports.queue import Claim, ClaimRequest, LaneDemand, Renewal
 from netscript_workers.worker.attempt import Attempt
 from netscript_workers.worker.stop import Stop
 from support.line import Line, no_op
@@ -190,8 +190,8 @@ async def test_a_worker_that_could_not_renew_in_time_does_not_take_over_its_own_
         await gate.wait()
         return outcomes.succeeded(b"1")
 
-    async def fail(_claims, _lease_ms):
-        raise EngineError("not now")
+    async def too_late(_claims, _lease_ms):
+        return Renewal()  # as if it came after the lease: nothing is renewed, and nobody has taken it yet
 
     looking = line.engine.take_expired
 
@@ -200,7 +200,7 @@ async def test_a_worker_that_could_not_renew_in_time_does_not_take_over_its_own_
         looked += 1
         return await looking(*arguments)
 
-    line.engine.extend_many, line.engine.take_expired = fail, look
+    line.engine.extend_many, line.engine.take_expired = too_late, look
     async with line:
         (one,) = await line.enqueue("slow")
         await line.until(lambda: line.runner.running == [one])
