@@ -104,7 +104,7 @@ class EngineUnavailableError(EngineError):
 class KeyHeldError(EngineError):
     """An idempotency key is held by a transaction that is still open. Nothing of the call that met it was enqueued."""
 
-    def __init__(self, message: str, *, target: str, key: str) -> None:
+    def __init__(self, message: str, *, target: str = "", key: str = "") -> None:
         """Keep the `target` and its `key` beside the message."""
         super().__init__(message)
         self.target = target
