@@ -49,8 +49,7 @@ types: $(FULL) ## check types, strictly
 
 test: $(FULL) ## install all that the tests need and run the whole suite
 	@.ci/services
-	@$(BIN)/pytest -m "not benchmark and not faults and not e2e" -n $(WORKERS_IN_TESTS) $(ARGS)
-	@$(BIN)/pytest -m "not benchmark and (faults or e2e)" $(ARGS) # one at a time: they kill, pause and fill up
+	@$(BIN)/pytest -m "not benchmark" -n $(WORKERS_IN_TESTS) --dist loadfile $(ARGS)
 
 check: lint types ## what must pass before every commit: lint, types, fast tests
 	@$(BIN)/pytest -m "$(FAST)" -n $(WORKERS_IN_TESTS) $(ARGS)
