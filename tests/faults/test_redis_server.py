@@ -174,3 +174,31 @@ async def test_a_cluster_is_followed_to_the_node_that_holds_the_queue(private_re
 
 def command(server, text):
     assert exchange(server.port, text.encode() + b"\r\n", 5) == b"+OK\r\n", text
+
+
+async def test_a_user_who_may_not_ring_is_refused_at_the_start(private_redis):
+    server = private_redis()
+    command(server, "ACL SETUSER w on >pw ~netscript:* +@all -@dangerous")
+    engine = RedisEngine(server.url.replace("//", "//w:pw@"), shown=server.url)
+    with pytest.raises(EngineUnavailableError, match=r"the channels netscript:\*"):
+        await engine.open()
+    await engine.close()
+
+
+async def test_a_right_that_is_lost_while_we_run_leaves_no_script_half_done(private_redis):
+    server = private_redis()
+    command(server, "ACL SETUSER w on >pw ~netscript:* &netscript:* +@all -@dangerous")
+    engine = RedisEngine(server.url.replace("//", "//w:pw@"), shown=server.url)
+    await engine.open()
+    command(server, "ACL SETUSER w resetchannels")
+    good, bad, waiting = await put(engine, new(), new(), new(delay_ms=1))
+    claimed = await claim(engine, 2)
+    assert [one.id for one in claimed] == [good, bad]
+    settlements = [ending(claimed[0]), ending(claimed[1], outcomes.failed("boom"), attempts=3)]
+    assert await engine.settle_many(settlements) == [True, True]
+    async with asyncio.timeout(BOUND_MS / 1000):
+        seen: set[str] = set()
+        while seen != {bad, waiting}:
+            seen.update(await claimed_ids(engine))
+    await engine.cancel_many([bad])
+    await engine.close()

@@ -92,6 +92,10 @@ class Bells:
         except TimeoutError:
             log.debug("not subscribed to %s yet: looking every %.0f s", bell.value, LOOK_AGAIN_S)
 
+    async def check(self) -> None:
+        """Ring for nobody; raises `EngineUnavailableError` when this user may not: work would wait for its worker to look again."""
+        await self._server.call("PUBLISH", self._channels[Bell.WORK], "")
+
     async def close(self) -> None:
         """Let go of the task and the connection; whoever still waits is woken."""
         task, self._task = self._task, None

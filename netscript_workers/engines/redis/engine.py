@@ -32,7 +32,7 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
     def __init__(
         self, url: str, queue_name: str = "jobs", *, shown: str = "", clock: Callable[[], int] | None = None
     ) -> None:
-        """Connect nowhere yet."""
+        """Connect nowhere yet; raises `ConfigError` for a URL that cannot be used."""
         super().__init__(url, shown or _place(url), queue_name, clock)
 
     async def open(self) -> None:
@@ -40,6 +40,7 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
         await self._server.open()
         try:
             version, policy = await self._look()
+            await self._bells.check()
         except EngineUnavailableError:
             await self._server.close()
             raise
@@ -72,8 +73,11 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
             await self._give_back_doubtful()
         except (EngineError, TimeoutError) as error:
             log.warning("what a claim without an answer claimed runs again when its lease ends: %s", error)
-        await self._bells.close()
-        await self._server.close()
+        finally:
+            try:
+                await self._bells.close()
+            finally:
+                await self._server.close()
 
     async def erase(self) -> None:
         """Delete this queue with all that it holds: a look at every key of the server, a stretch at a time."""
