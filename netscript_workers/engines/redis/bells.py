@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 
 from redis.exceptions import RedisError
 
-from netscript_workers.engines.redis.connection import COMMAND_S, Link, Server
+from netscript_workers.engines.redis.address import Link
+from netscript_workers.engines.redis.connection import COMMAND_S, Server
 from netscript_workers.engines.redis.failures import explained
 from netscript_workers.engines.redis.records import long
 
@@ -93,7 +94,7 @@ class Bells:
             log.debug("not subscribed to %s yet: looking every %.0f s", bell.value, LOOK_AGAIN_S)
 
     async def check(self) -> None:
-        """Ring for nobody; raises `EngineUnavailableError` when this user may not: work would wait for its worker to look again."""
+        """Ring for nobody; raises `EngineUnavailableError` when this user may not."""
         await self._server.call("PUBLISH", self._channels[Bell.WORK], "")
 
     async def close(self) -> None:

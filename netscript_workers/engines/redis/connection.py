@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
 
 import hiredis
-from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError, ResponseError
 
+from netscript_workers.engines.redis.address import Address, Link
 from netscript_workers.engines.redis.failures import explained
 from netscript_workers.engines.redis.scripts import Scripts
 from netscript_workers.errors import EngineError
@@ -19,11 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_CONNECTIONS: Final = 8
-CONNECT_S: Final = 5.0
 COMMAND_S: Final = 10.0
 _MAX_HOPS: Final = 5
 
-Link = Connection | SSLConnection | UnixDomainSocketConnection
 Word = str | bytes | int
 
 _pack = cast("Callable[[tuple[Word, ...]], bytes]", cast("Any", hiredis).pack_command)
@@ -34,13 +31,13 @@ log = logging.getLogger("netscript_workers.engines.redis")
 class Server:
     """Runs commands and scripts. Makes connections as they are needed and keeps them until `close`.
 
-    `shown` is the URL as it may be printed. In a cluster it follows the queue to the node that holds it.
+    `shown` is the URL as it may be printed, host and port without it. In a cluster it follows the queue to its node.
     """
 
     def __init__(self, url: str, shown: str) -> None:
-        """Connect nowhere yet. The URL may carry options of redis-py (`ssl_ca_certs`, `ssl_cert_reqs`, …)."""
-        self.where = shown
-        self._url = url
+        """Connect nowhere yet; raises `ConfigError` for a URL that cannot be used."""
+        self._address = Address.parse(url)
+        self.where = shown or self._address.place
         self._moved_to: tuple[str, int] | None = None
         self._idle: list[Link] = []
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
@@ -49,22 +46,12 @@ class Server:
 
     def connection(self) -> Link:
         """Return a new connection that is not connected yet; whoever takes it disconnects it."""
-        options = cast("dict[str, Any]", parse_url(self._url))
-        kind: type[Link] = options.pop("connection_class", Connection)
+        options = dict(self._address.options)
         if self._moved_to is not None:
             options["host"], options["port"] = self._moved_to
-        if kind is SSLConnection:
-            options.setdefault("ssl_cert_reqs", "required")
-            options.setdefault("ssl_check_hostname", options["ssl_cert_reqs"] == "required")
-        options.setdefault("socket_connect_timeout", CONNECT_S)
-        options["socket_timeout"] = None  # every command has one bound for all of it, in `_ask`
-        if kind is not UnixDomainSocketConnection:
-            options.setdefault("socket_keepalive", True)
-        options["protocol"] = 2
-        options["client_name"] = options.get("client_name") or "netscript-workers"
         # A command that was sent must not be sent again behind our back: whoever asked decides.
         options["retry"] = Retry(NoBackoff(), 0)
-        return kind(**options)
+        return self._address.kind(**options)
 
     async def open(self) -> None:
         """Be ready to run commands again after a `close`."""
@@ -165,7 +152,7 @@ class Server:
         if not isinstance(error, MovedError) and not str(error).startswith("MOVED "):
             return False
         host, _, port = str(error).rpartition(" ")[2].rpartition(":")
-        self._moved_to = (host or urlsplit(self._url).hostname or "localhost", int(port))
+        self._moved_to = (host or self._address.host, int(port))
         await self._hang_up()
         return True
 

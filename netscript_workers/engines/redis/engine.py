@@ -4,7 +4,6 @@ import logging
 import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 from redis.exceptions import NoPermissionError
 
@@ -33,7 +32,7 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
         self, url: str, queue_name: str = "jobs", *, shown: str = "", clock: Callable[[], int] | None = None
     ) -> None:
         """Connect nowhere yet; raises `ConfigError` for a URL that cannot be used."""
-        super().__init__(url, shown or _place(url), queue_name, clock)
+        super().__init__(url, shown, queue_name, clock)
 
     async def open(self) -> None:
         """Reach the server; raises `EngineUnavailableError`, or `EngineFormatError` for one that is too old."""
@@ -108,8 +107,3 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
         facts = {name: value for name, _, value in lines}
         major = facts.get("redis_version", "").partition(".")[0]
         return int(major) if major.isdecimal() else OLDEST, facts.get("maxmemory_policy", "")
-
-
-def _place(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname or parts.path}:{parts.port or 6379}"
