@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import hiredis
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS: Final = 8
 COMMAND_S: Final = 10.0
 _MAX_HOPS: Final = 5
+_DOUBTED_AFTER_S: Final = 5.0  # so long unused, a connection is asked whether it lives
+_PING_S: Final = 2.0
 
 Word = str | bytes | int
 
 _pack = cast("Callable[[tuple[Word, ...]], bytes]", cast("Any", hiredis).pack_command)
+_PING: Final = _pack(("PING",))
 
 log = logging.getLogger("netscript_workers.engines.redis")
 
@@ -39,7 +43,7 @@ class Server:
         self._address = Address.parse(url)
         self.where = shown or self._address.place
         self._moved_to: tuple[str, int] | None = None
-        self._idle: list[Link] = []
+        self._idle: list[tuple[Link, float]] = []  # with when each was last used
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
         self._scripts = Scripts()
         self._closed = False
@@ -61,7 +65,7 @@ class Server:
         """Let go of every connection; those in use are let go of as their commands end. Idempotent."""
         self._closed = True
         idle, self._idle = self._idle, []
-        for link in idle:
+        for link, _ in idle:
             await link.disconnect(nowait=True)
 
     async def run(self, verb: str, root: str, *arguments: Word) -> Any:
@@ -104,7 +108,7 @@ class Server:
 
     async def _ask(self, packed: bytes) -> Any:
         try:
-            link = self._take()
+            link = await self._living()
             try:
                 async with asyncio.timeout(COMMAND_S):
                     await link.send_packed_command(packed, check_health=False)
@@ -120,6 +124,9 @@ class Server:
             raise
         except (RedisError, OSError, TimeoutError) as error:
             self._moved_to = None
+            await (
+                self._hang_up()
+            )  # what broke one has likely broken all: nobody must find that out one by one
             raise self._explained(error) from error
         await self._put_back(link)
         return answer
@@ -129,20 +136,38 @@ class Server:
             return error
         return explained(error, self.where)
 
-    def _take(self) -> Link:
+    async def _living(self) -> Link:
+        """Return a connection that answers, as far as can be told: one gone dark would cost a command all of its time."""
+        link, idle_s = self._take()
+        if idle_s < _DOUBTED_AFTER_S:
+            return link
+        try:
+            async with asyncio.timeout(_PING_S):
+                await link.send_packed_command(_PING, check_health=False)
+                await cast("Any", link.read_response(disable_decoding=True))
+        except BaseException as error:
+            await link.disconnect(nowait=True)
+            if not isinstance(error, (RedisError, OSError, TimeoutError)):
+                raise
+            await self._hang_up()
+            return self.connection()
+        return link
+
+    def _take(self) -> tuple[Link, float]:
+        """Return a connection and how many seconds it was not used."""
         while self._idle:
-            link = self._idle.pop()
+            link, used_at = self._idle.pop()
             reader = link._reader  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nothing public tells that the server hung up
             if reader is not None and not reader.at_eof():
-                return link
+                return link, time.monotonic() - used_at
             link._close()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no await: it is dead
-        return self.connection()
+        return self.connection(), 0.0
 
     async def _put_back(self, link: Link) -> None:
         if self._closed:
             await link.disconnect(nowait=True)
         else:
-            self._idle.append(link)
+            self._idle.append((link, time.monotonic()))
 
     async def _follow(self, error: ResponseError) -> bool:
         """Go where a cluster sends us; False when `error` says nothing of the kind."""
@@ -158,5 +183,5 @@ class Server:
 
     async def _hang_up(self) -> None:
         idle, self._idle = self._idle, []
-        for link in idle:
+        for link, _ in idle:
             await link.disconnect(nowait=True)
