@@ -12,8 +12,10 @@ from pamqp import commands
 from contracts.amqp import amqp_engines, bare_link, queue_name
 from contracts.engines import BOUND_MS, Clock, claim, claimed_ids, new, put
 from netscript_workers.domain.execution import Concept, TriggeredBy
+from netscript_workers.domain.ids import born_at
 from netscript_workers.engines.amqp.messages import Outgoing
 from netscript_workers.engines.deno_kv import DenoKvEngine
+from netscript_workers.errors import EngineError
 from netscript_workers.ports.queue_admin import DeadFilter
 
 pytestmark = pytest.mark.services
@@ -129,6 +131,37 @@ async def test_a_message_with_an_id_is_taken_in_once_however_often_it_comes(engi
 
     await until(last_came)
     assert seen == ["mail", "last"]
+
+
+async def test_the_id_of_a_message_with_an_id_tells_no_time(engine, rabbitmq_server, name):
+    await publish(rabbitmq_server, name, b'{"jobId":"mail"}', message_id="m1")
+    (execution,) = await until(lambda: claim(engine))
+    assert born_at(execution.id) is None
+
+
+async def test_what_is_tried_again_has_its_id_and_is_buried_once(engine, rabbitmq_server, name, monkeypatch):
+    """The store takes the batch, and its answer is lost."""
+    enqueue_many, lost = engine._store.enqueue_many, []
+
+    async def lose_answer(requests):
+        answers = await enqueue_many(requests)
+        if not lost:
+            lost.append(requests)
+            raise EngineError("the answer was lost")
+        return answers
+
+    monkeypatch.setattr(engine._store, "enqueue_many", lose_answer)
+    await publish(rabbitmq_server, name, b"garbage", b'{"jobId":"mail"}', b'{"jobId":"last"}')
+    ids = []
+
+    async def both_came():
+        ids.extend(await claimed_ids(engine))
+        return lost and len(ids) >= 2 and not engine._intake._came
+
+    await until(both_came)
+    ids.extend(await claimed_ids(engine))
+    assert len(ids) == 2
+    assert await engine.count_dead() == 1
 
 
 async def test_a_long_delay_comes_back_through_our_queue_and_wakes_in_time(engine):

@@ -9,11 +9,12 @@ import pytest
 from contracts.engines import BOUND_MS, LEASE_MS, claim, claimed_ids, ending, new, put
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Status
-from netscript_workers.engines.redis import RedisEngine
+from netscript_workers.engines.redis import RedisEngine, connection, records
 from netscript_workers.errors import EngineError, EngineUnavailableError
 from netscript_workers.ports.queue import Claim
 from support.proxies import CuttingProxy, cutting_proxy
 from support.redis_queues import OwnQueue, own
+from support.servers import exchange
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
 BOOM = outcomes.failed("boom")
@@ -154,6 +155,90 @@ async def test_a_flushed_script_cache_is_filled_again(engine, queue):
     (one,) = await claim(engine)
     queue.client.script_flush()
     assert await engine.settle_many([ending(one)]) == [True]
+
+
+class DarkProxy:
+    """Forwards until `darken`: then what there is stays open and says nothing, and new connections pass."""
+
+    def __init__(self, target):
+        self._target, self._generation, self._tasks = target, 0, set()
+
+    def darken(self):
+        self._generation += 1
+
+    async def serve(self, reader, writer):
+        self._tasks.add(asyncio.current_task())
+        born = self._generation
+        to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        ways = [self._pump(reader, to_writer, born), self._pump(to_reader, writer, born)]
+        await asyncio.gather(*ways)
+        for end in (writer, to_writer):
+            end.close()
+        self._tasks.discard(asyncio.current_task())
+
+    async def _pump(self, reader, writer, born):
+        while data := await reader.read(65536):
+            if born == self._generation:
+                writer.write(data)
+        writer.close()
+
+    async def close(self):
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=10)
+
+
+@pytest.mark.parametrize("idle", [False, True])
+async def test_connections_gone_dark_cost_one_command_at_most(redis_server, queue, monkeypatch, idle):
+    monkeypatch.setattr(connection, "COMMAND_S", 0.5)
+    if idle:
+        monkeypatch.setattr(connection, "_DOUBTED_AFTER_S", 0.0)
+        monkeypatch.setattr(connection, "_PING_S", 0.3)
+    dark = DarkProxy(redis_server.port)
+    async with await asyncio.start_server(dark.serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        engine = RedisEngine(f"redis://127.0.0.1:{port}/0", queue.name)
+        await engine.open()
+        await asyncio.gather(*(engine.depths() for _ in range(8)))
+        dark.darken()
+        if not idle:
+            with pytest.raises(EngineError):
+                await engine.depths()
+        await engine.depths()
+        await engine.close()
+        await dark.close()
+
+
+async def test_a_batch_cut_into_pieces_is_told_as_applied_when_it_is_said_again(engine, proxy, monkeypatch):
+    monkeypatch.setattr(records, "BATCH", 2)
+    await put(engine, new(), new(), new())
+    settlements = [ending(one) for one in await claim(engine)]
+    run = engine._run
+
+    async def fail_at_the_second(verb, given, *more):
+        if verb == "settle" and len(given[0]) == 1:
+            monkeypatch.setattr(engine, "_run", run)
+            raise EngineError("the connection failed")
+        return await run(verb, given, *more)
+
+    monkeypatch.setattr(engine, "_run", fail_at_the_second)
+    with pytest.raises(EngineError):
+        await engine.settle_many(settlements)
+    assert await engine.settle_many(settlements) == [True, True, True]
+    assert await engine.settle_many(settlements) == [False, False, False]
+
+
+async def test_a_claim_does_not_wait_for_a_bell_that_cannot_be_heard(private_redis):
+    server = private_redis()
+    right = b"ACL SETUSER w on >pw ~netscript:* &netscript:* +@all -subscribe\r\n"
+    assert exchange(server.port, right, 5) == b"+OK\r\n"
+    engine = RedisEngine(server.url.replace("//", "//w:pw@"), "jobs")
+    await engine.open()
+    await put(engine)
+    begun = time.monotonic()
+    assert len(await claim(engine)) == 1
+    assert await claim(engine) == []
+    assert time.monotonic() - begun < 1.5
+    await engine.close()
 
 
 @pytest.mark.timeout(90)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+from redis.exceptions import ResponseError
 
 from contracts.engines import BOUND_MS, LEASE_MS, claim, claimed_ids, ending, new, put
 from netscript_workers.domain import outcome as outcomes
@@ -154,10 +155,7 @@ async def test_a_cluster_is_followed_to_the_node_that_holds_the_queue(private_re
     command(nodes[0], "CLUSTER ADDSLOTSRANGE 0 8191")
     command(nodes[1], "CLUSTER ADDSLOTSRANGE 8192 16383")
     command(nodes[0], f"CLUSTER MEET 127.0.0.1 {nodes[1].port}")
-    async with asyncio.timeout(BOUND_MS / 1000):
-        for node in nodes:
-            while b"cluster_state:ok" not in exchange(node.port, b"CLUSTER INFO\r\n", 4096):
-                await asyncio.sleep(0.05)
+    await until_ok(*nodes)
     for name in ("jobs", "other", "third", "fourth"):  # on both nodes, whichever is asked first
         engine, another = (RedisEngine(node.url, name) for node in nodes)
         await engine.open()
@@ -174,3 +172,86 @@ async def test_a_cluster_is_followed_to_the_node_that_holds_the_queue(private_re
 
 def command(server, text):
     assert exchange(server.port, text.encode() + b"\r\n", 5) == b"+OK\r\n", text
+
+
+async def test_a_user_who_may_not_ring_is_refused_at_the_start(private_redis):
+    server = private_redis()
+    command(server, "ACL SETUSER w on >pw ~netscript:* +@all -@dangerous")
+    engine = RedisEngine(server.url.replace("//", "//w:pw@"), shown=server.url)
+    with pytest.raises(EngineUnavailableError, match=r"the channels netscript:\*"):
+        await engine.open()
+    await engine.close()
+
+
+async def test_a_right_that_is_lost_while_we_run_leaves_no_script_half_done(private_redis):
+    server = private_redis()
+    command(server, "ACL SETUSER w on >pw ~netscript:* &netscript:* +@all -@dangerous")
+    engine = RedisEngine(server.url.replace("//", "//w:pw@"), shown=server.url)
+    await engine.open()
+    command(server, "ACL SETUSER w resetchannels")
+    good, bad, waiting = await put(engine, new(), new(), new(delay_ms=1))
+    claimed = await claim(engine, 2)
+    assert [one.id for one in claimed] == [good, bad]
+    settlements = [ending(claimed[0]), ending(claimed[1], outcomes.failed("boom"), attempts=3)]
+    assert await engine.settle_many(settlements) == [True, True]
+    async with asyncio.timeout(BOUND_MS / 1000):
+        seen: set[str] = set()
+        while seen != {bad, waiting}:
+            seen.update(await claimed_ids(engine))
+    await engine.cancel_many([bad])
+    await engine.close()
+
+
+async def until_ok(*nodes):
+    async with asyncio.timeout(BOUND_MS / 1000):
+        for node in nodes:
+            while b"cluster_state:ok" not in exchange(node.port, b"CLUSTER INFO\r\n", 4096):
+                await asyncio.sleep(0.05)
+
+
+async def test_a_cluster_that_is_down_or_moves_the_queue_passes_as_an_error_of_the_engine(private_redis):
+    node = private_redis("--cluster-enabled", "yes")
+    command(node, "CLUSTER ADDSLOTSRANGE 0 16383")
+    await until_ok(node)
+    engine = RedisEngine(node.url, "jobs")
+    await engine.open()
+    (one,) = await put(engine)
+    command(node, "CLUSTER DELSLOTSRANGE 0 16383")
+    for verb in (lambda: claim(engine), engine.depths, lambda: put(engine)):
+        with pytest.raises(EngineError, match="its cluster is down"):
+            await verb()
+    await engine.close()
+    command(node, "CLUSTER ADDSLOTSRANGE 0 16383")
+    await until_ok(node)
+    await engine.open()
+    async with asyncio.timeout(BOUND_MS / 1000):
+        while (got := await claimed_ids(engine)) == []:
+            await asyncio.sleep(0.05)
+    assert got == [one]
+    await engine.close()
+
+
+async def test_a_database_that_is_not_there_and_protected_mode_are_told_as_out_of_reach(private_redis):
+    server = private_redis()
+    with pytest.raises(EngineUnavailableError, match="out of range"):
+        await RedisEngine(server.url.replace("/0", "/99")).open()
+
+    async def deny(_reader, writer):
+        writer.write(b"-DENIED Redis is running in protected mode\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(deny, "127.0.0.1", 0) as denying:
+        port = denying.sockets[0].getsockname()[1]
+        with pytest.raises(EngineUnavailableError, match=str(port)):
+            await RedisEngine(f"redis://127.0.0.1:{port}/0").open()
+
+
+async def test_a_script_that_is_wrong_stays_a_fault_of_our_own(private_redis):
+    engine = RedisEngine(private_redis().url, "jobs")
+    await engine.open()
+    with pytest.raises(ResponseError, match="user_script"):
+        await engine._server.call("EVAL", "return redis.call('GET')", 0)
+    with pytest.raises(EngineError, match="unknown command"):
+        await engine._server.call("NOSUCH")
+    await engine.close()

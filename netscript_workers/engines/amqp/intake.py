@@ -29,6 +29,17 @@ _MAX_DELAY_S: Final = 5.0
 log = logging.getLogger("netscript_workers.engine")
 
 
+class _Message:
+    """A delivery, the id its execution has however often it is tried, and whether it lies among the dead letters."""
+
+    __slots__ = ("buried", "delivery", "execution_id")
+
+    def __init__(self, delivery: Delivery, execution_id: str) -> None:
+        self.delivery = delivery
+        self.execution_id = execution_id
+        self.buried = False
+
+
 class Intake:
     """Owns the consumer of the queue for foreign programs and the task that works off what it brings."""
 
@@ -42,7 +53,7 @@ class Intake:
         self._tickets = tickets
         self._terms = terms
         self._ids = IdFactory()
-        self._came: list[Delivery] = []
+        self._came: list[_Message] = []
         self._some = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._consuming = False
@@ -62,7 +73,7 @@ class Intake:
 
     def put(self, delivery: Delivery) -> None:
         """Take one delivery, to be acknowledged once it is taken in."""
-        self._came.append(delivery)
+        self._came.append(_Message(delivery, self._new_id(delivery)))
         self._some.set()
 
     def changed(self) -> None:
@@ -105,19 +116,19 @@ class Intake:
     async def _work_off(self) -> None:
         while self._came:
             batch = list(self._came)
-            asked: list[tuple[Delivery, NewExecution]] = []
+            asked: list[tuple[_Message, NewExecution]] = []
             tickets: list[Ticket] = []
-            for delivery in batch:
-                found = await self._read(delivery)
+            for message in batch:
+                found = None if message.buried else await self._read(message)
                 if isinstance(found, Ticket):
                     tickets.append(found)
                 elif found is not None:
-                    asked.append((delivery, found))
+                    asked.append((message, found))
             tickets += await self._enqueue(asked)
             await self._tickets.publish(tickets)
             self._done(batch)
 
-    async def _enqueue(self, asked: list[tuple[Delivery, NewExecution]]) -> list[Ticket]:
+    async def _enqueue(self, asked: list[tuple[_Message, NewExecution]]) -> list[Ticket]:
         """Put executions into the store and return their tickets; one that breaks it must not hold up the others for ever."""
         if not asked:
             return []
@@ -135,36 +146,39 @@ class Intake:
         pairs = zip(executions, answers, strict=True)
         return tickets_for((new.topic, new.delay_ms) for new, answer in pairs if not answer.deduplicated)
 
-    def _done(self, batch: list[Delivery]) -> None:
-        taken = {id(delivery) for delivery in batch}
-        tags = [delivery.tag for delivery in self._came if id(delivery) in taken]
-        self._came = [delivery for delivery in self._came if id(delivery) not in taken]
+    def _done(self, batch: list[_Message]) -> None:
+        taken = set(batch)
+        tags = [message.delivery.tag for message in self._came if message in taken]
+        self._came = [message for message in self._came if message not in taken]
         self._inbox.ack(tags)  # none of those that came over a link that is gone
 
-    async def _read(self, delivery: Delivery) -> NewExecution | Ticket | None:
+    async def _read(self, message: _Message) -> NewExecution | Ticket | None:
+        delivery = message.delivery
         if delivery.kind == KIND:
             ticket = read_ticket(delivery.body)
             if ticket is not None:
                 return ticket
         try:
             value = msgspec.json.decode(delivery.body)
-            return to_execution(value, self._new_id(delivery), 0, self._terms)
+            return to_execution(value, message.execution_id, 0, self._terms)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             reason = f"is not JSON: {error}"
         except NoJobError as error:
             reason = f"is no job: {error}"
         except RecursionError:
             reason = "is nested too deeply"
-        await self._bury(delivery, reason)
+        await self._bury(message, reason)
         return None
 
-    async def _bury(self, delivery: Delivery, why: str) -> None:
+    async def _bury(self, message: _Message, why: str) -> None:
         reason = f"a message in the queue “{self._topology.intake}” {why}"
-        await self._store.bury_raw(delivery.body, reason)
+        await self._store.bury_raw(message.delivery.body, reason)
+        message.buried = True
         log.warning("%s; kept as a dead letter", reason)
 
     def _new_id(self, delivery: Delivery) -> str:
         if not delivery.message_id:
             return self._ids.new(time.time_ns() // 1_000_000)
         named = hashlib.sha256(f"{self._topology.intake}\0{delivery.message_id}".encode()).hexdigest()
-        return f"{named[:8]}-{named[8:12]}-7{named[13:16]}-8{named[17:20]}-{named[20:32]}"
+        # Version 8, which carries no time: nobody must read one out of a digest.
+        return f"{named[:8]}-{named[8:12]}-8{named[13:16]}-8{named[17:20]}-{named[20:32]}"

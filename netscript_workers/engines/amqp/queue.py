@@ -1,5 +1,7 @@
 """The queue port: the store of records decides, RabbitMQ tells the workers when to ask it."""
 
+import asyncio
+import logging
 import random
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -8,6 +10,7 @@ from netscript_workers.domain.execution import Enqueued, Execution, NewExecution
 from netscript_workers.domain.settlement import Action, Settlement
 from netscript_workers.engines.amqp.base import Base
 from netscript_workers.engines.amqp.tickets import tickets_for
+from netscript_workers.errors import EngineError, EngineFormatError
 from netscript_workers.ports.queue import Claim, ClaimRequest, Renewal
 
 LOOK_AGAIN_MS: Final = 10_000
@@ -16,7 +19,12 @@ LOOK_AGAIN_MS: Final = 10_000
 FEW: Final = 4
 """A batch of so few is announced ahead, so that a waiting worker is awake when the record is there: a third less latency."""
 
+ALONE_S: Final = 1.5
+"""Without a connection to RabbitMQ a waiting worker asks the store this often: retries, delays and recorded work go on."""
+
 _REMEMBERED: Final = 100_000
+
+log = logging.getLogger("netscript_workers.engine")
 
 
 class AmqpQueue(Base):
@@ -50,7 +58,12 @@ class AmqpQueue(Base):
 
     async def claim_many(self, request: ClaimRequest) -> list[Execution]:
         """See `ports.queue.Queue`. The first claim begins to serve other programs too; RabbitMQ away, the others go on."""
-        await self._listen()
+        try:
+            await self._listen()
+        except EngineFormatError:
+            raise
+        except EngineError as error:
+            self._work_alone(error)
         wanted: dict[str, int] = {}
         for lane in request.lanes:
             for topic in lane.topics:
@@ -95,10 +108,23 @@ class AmqpQueue(Base):
         return taken
 
     async def wait_for_work(self, topics: Sequence[str], timeout_ms: int) -> None:
-        """See `ports.queue.Queue`. Returns after about `LOOK_AGAIN_MS` at the latest."""
-        await self._listen()
+        """See `ports.queue.Queue`. Returns after about `LOOK_AGAIN_MS` at the latest, RabbitMQ away after `ALONE_S`."""
         bound_ms = min(timeout_ms, LOOK_AGAIN_MS * random.uniform(0.8, 1.2))
-        await self._listening.wait(topics, bound_ms / 1000)
+        try:
+            await self._listen()
+            await self._listening.wait(topics, bound_ms / 1000)
+        except EngineFormatError:
+            raise
+        except EngineError as error:
+            self._work_alone(error)
+            await asyncio.sleep(min(bound_ms / 1000, ALONE_S * random.uniform(0.7, 1.3)))
+        else:
+            self._alone = False
+
+    def _work_alone(self, error: EngineError) -> None:
+        if not self._alone:
+            self._alone = True
+            log.warning("%s; looking for work in the store of records by turns until it is back", error)
 
     async def wait_for_cancels(self, claims: Sequence[Claim], timeout_ms: int) -> list[str]:
         """See `ports.queue.Queue`."""

@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 
 from redis.exceptions import RedisError
 
-from netscript_workers.engines.redis.connection import COMMAND_S, Link, Server
+from netscript_workers.engines.redis.address import Link
+from netscript_workers.engines.redis.connection import COMMAND_S, Server
 from netscript_workers.engines.redis.failures import explained
 from netscript_workers.engines.redis.records import long
 
@@ -78,6 +79,17 @@ class Bells:
         """Hear `bell` from now on. Returns when the server has confirmed it, or after a while without."""
         if self._subscribed[bell].is_set():
             return
+        await self.begin(bell)
+        try:
+            async with asyncio.timeout(_READY_S):
+                await self._subscribed[bell].wait()
+        except TimeoutError:
+            log.debug("not subscribed to %s yet: looking every %.0f s", bell.value, LOOK_AGAIN_S)
+
+    async def begin(self, bell: Bell) -> None:
+        """Have `bell` heard soon, without waiting for it."""
+        if bell in self._wanted:
+            return
         self._wanted.add(bell)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._listen(), name="redis bells")
@@ -86,11 +98,10 @@ class Bells:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(COMMAND_S):
                     await self._link.send_command("SUBSCRIBE", self._channels[bell], check_health=False)
-        try:
-            async with asyncio.timeout(_READY_S):
-                await self._subscribed[bell].wait()
-        except TimeoutError:
-            log.debug("not subscribed to %s yet: looking every %.0f s", bell.value, LOOK_AGAIN_S)
+
+    async def check(self) -> None:
+        """Ring for nobody; raises `EngineUnavailableError` when this user may not."""
+        await self._server.call("PUBLISH", self._channels[Bell.WORK], "")
 
     async def close(self) -> None:
         """Let go of the task and the connection; whoever still waits is woken."""
@@ -122,15 +133,17 @@ class Bells:
             try:
                 async with asyncio.timeout(COMMAND_S):
                     await link.connect()
-                    channels = (self._channels[bell] for bell in sorted(self._wanted))
+                    self._link = link  # whatever is wanted from here on is asked for by whoever wants it
+                    channels = [self._channels[bell] for bell in sorted(self._wanted)]
                     await link.send_command("SUBSCRIBE", *channels, check_health=False)
-                self._link = link
                 async for _ in self._heard(link):
                     delay, said = 0.05, False
             except (RedisError, OSError, TimeoutError) as error:
                 if not said:
                     said = True
                     log.info("cannot be woken by the server for now, looking by turns: %s", self._why(error))
+            except Exception:
+                log.exception("a fault of our own while listening to Redis; please report this")
             finally:
                 self._link = None
                 for event in self._subscribed.values():

@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final, cast
-from urllib.parse import urlsplit
 
 import hiredis
-from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError, ResponseError
 
+from netscript_workers.engines.redis.address import Address, Link
 from netscript_workers.engines.redis.failures import explained
 from netscript_workers.engines.redis.scripts import Scripts
 from netscript_workers.errors import EngineError
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_CONNECTIONS: Final = 8
-CONNECT_S: Final = 5.0
 COMMAND_S: Final = 10.0
 _MAX_HOPS: Final = 5
+_DOUBTED_AFTER_S: Final = 5.0  # so long unused, a connection is asked whether it lives
+_PING_S: Final = 2.0
 
-Link = Connection | SSLConnection | UnixDomainSocketConnection
 Word = str | bytes | int
 
 _pack = cast("Callable[[tuple[Word, ...]], bytes]", cast("Any", hiredis).pack_command)
+_PING: Final = _pack(("PING",))
 
 log = logging.getLogger("netscript_workers.engines.redis")
 
@@ -34,37 +35,27 @@ log = logging.getLogger("netscript_workers.engines.redis")
 class Server:
     """Runs commands and scripts. Makes connections as they are needed and keeps them until `close`.
 
-    `shown` is the URL as it may be printed. In a cluster it follows the queue to the node that holds it.
+    `shown` is the URL as it may be printed, host and port without it. In a cluster it follows the queue to its node.
     """
 
     def __init__(self, url: str, shown: str) -> None:
-        """Connect nowhere yet. The URL may carry options of redis-py (`ssl_ca_certs`, `ssl_cert_reqs`, …)."""
-        self.where = shown
-        self._url = url
+        """Connect nowhere yet; raises `ConfigError` for a URL that cannot be used."""
+        self._address = Address.parse(url)
+        self.where = shown or self._address.place
         self._moved_to: tuple[str, int] | None = None
-        self._idle: list[Link] = []
+        self._idle: list[tuple[Link, float]] = []  # with when each was last used
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
         self._scripts = Scripts()
         self._closed = False
 
     def connection(self) -> Link:
         """Return a new connection that is not connected yet; whoever takes it disconnects it."""
-        options = cast("dict[str, Any]", parse_url(self._url))
-        kind: type[Link] = options.pop("connection_class", Connection)
+        options = dict(self._address.options)
         if self._moved_to is not None:
             options["host"], options["port"] = self._moved_to
-        if kind is SSLConnection:
-            options.setdefault("ssl_cert_reqs", "required")
-            options.setdefault("ssl_check_hostname", options["ssl_cert_reqs"] == "required")
-        options.setdefault("socket_connect_timeout", CONNECT_S)
-        options["socket_timeout"] = None  # every command has one bound for all of it, in `_ask`
-        if kind is not UnixDomainSocketConnection:
-            options.setdefault("socket_keepalive", True)
-        options["protocol"] = 2
-        options["client_name"] = options.get("client_name") or "netscript-workers"
         # A command that was sent must not be sent again behind our back: whoever asked decides.
         options["retry"] = Retry(NoBackoff(), 0)
-        return kind(**options)
+        return self._address.kind(**options)
 
     async def open(self) -> None:
         """Be ready to run commands again after a `close`."""
@@ -74,7 +65,7 @@ class Server:
         """Let go of every connection; those in use are let go of as their commands end. Idempotent."""
         self._closed = True
         idle, self._idle = self._idle, []
-        for link in idle:
+        for link, _ in idle:
             await link.disconnect(nowait=True)
 
     async def run(self, verb: str, root: str, *arguments: Word) -> Any:
@@ -117,7 +108,7 @@ class Server:
 
     async def _ask(self, packed: bytes) -> Any:
         try:
-            link = self._take()
+            link = await self._living()
             try:
                 async with asyncio.timeout(COMMAND_S):
                     await link.send_packed_command(packed, check_health=False)
@@ -133,6 +124,9 @@ class Server:
             raise
         except (RedisError, OSError, TimeoutError) as error:
             self._moved_to = None
+            await (
+                self._hang_up()
+            )  # what broke one has likely broken all: nobody must find that out one by one
             raise self._explained(error) from error
         await self._put_back(link)
         return answer
@@ -142,20 +136,38 @@ class Server:
             return error
         return explained(error, self.where)
 
-    def _take(self) -> Link:
+    async def _living(self) -> Link:
+        """Return a connection that answers, as far as can be told: one gone dark would cost a command all of its time."""
+        link, idle_s = self._take()
+        if idle_s < _DOUBTED_AFTER_S:
+            return link
+        try:
+            async with asyncio.timeout(_PING_S):
+                await link.send_packed_command(_PING, check_health=False)
+                await cast("Any", link.read_response(disable_decoding=True))
+        except BaseException as error:
+            await link.disconnect(nowait=True)
+            if not isinstance(error, (RedisError, OSError, TimeoutError)):
+                raise
+            await self._hang_up()
+            return self.connection()
+        return link
+
+    def _take(self) -> tuple[Link, float]:
+        """Return a connection and how many seconds it was not used."""
         while self._idle:
-            link = self._idle.pop()
+            link, used_at = self._idle.pop()
             reader = link._reader  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - nothing public tells that the server hung up
             if reader is not None and not reader.at_eof():
-                return link
+                return link, time.monotonic() - used_at
             link._close()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - no await: it is dead
-        return self.connection()
+        return self.connection(), 0.0
 
     async def _put_back(self, link: Link) -> None:
         if self._closed:
             await link.disconnect(nowait=True)
         else:
-            self._idle.append(link)
+            self._idle.append((link, time.monotonic()))
 
     async def _follow(self, error: ResponseError) -> bool:
         """Go where a cluster sends us; False when `error` says nothing of the kind."""
@@ -165,11 +177,11 @@ class Server:
         if not isinstance(error, MovedError) and not str(error).startswith("MOVED "):
             return False
         host, _, port = str(error).rpartition(" ")[2].rpartition(":")
-        self._moved_to = (host or urlsplit(self._url).hostname or "localhost", int(port))
+        self._moved_to = (host or self._address.host, int(port))
         await self._hang_up()
         return True
 
     async def _hang_up(self) -> None:
         idle, self._idle = self._idle, []
-        for link in idle:
+        for link, _ in idle:
             await link.disconnect(nowait=True)

@@ -4,7 +4,6 @@ import logging
 import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 from redis.exceptions import NoPermissionError
 
@@ -32,14 +31,15 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
     def __init__(
         self, url: str, queue_name: str = "jobs", *, shown: str = "", clock: Callable[[], int] | None = None
     ) -> None:
-        """Connect nowhere yet."""
-        super().__init__(url, shown or _place(url), queue_name, clock)
+        """Connect nowhere yet; raises `ConfigError` for a URL that cannot be used."""
+        super().__init__(url, shown, queue_name, clock)
 
     async def open(self) -> None:
         """Reach the server; raises `EngineUnavailableError`, or `EngineFormatError` for one that is too old."""
         await self._server.open()
         try:
             version, policy = await self._look()
+            await self._bells.check()
         except EngineUnavailableError:
             await self._server.close()
             raise
@@ -72,8 +72,11 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
             await self._give_back_doubtful()
         except (EngineError, TimeoutError) as error:
             log.warning("what a claim without an answer claimed runs again when its lease ends: %s", error)
-        await self._bells.close()
-        await self._server.close()
+        finally:
+            try:
+                await self._bells.close()
+            finally:
+                await self._server.close()
 
     async def erase(self) -> None:
         """Delete this queue with all that it holds: a look at every key of the server, a stretch at a time."""
@@ -104,8 +107,3 @@ class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
         facts = {name: value for name, _, value in lines}
         major = facts.get("redis_version", "").partition(".")[0]
         return int(major) if major.isdecimal() else OLDEST, facts.get("maxmemory_policy", "")
-
-
-def _place(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.hostname or parts.path}:{parts.port or 6379}"

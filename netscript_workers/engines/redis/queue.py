@@ -19,7 +19,7 @@ from netscript_workers.engines.redis.records import (
     word,
     words,
 )
-from netscript_workers.engines.redis.settling import Settling, size_of
+from netscript_workers.engines.redis.settling import Settling, size_of, written
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS
 from netscript_workers.ports.queue import Claim, ClaimRequest, Renewal
 
@@ -70,7 +70,7 @@ class RedisQueue(Base):
 
     async def claim_many(self, request: ClaimRequest) -> list[Execution]:
         """See `ports.queue.Queue`. A claim whose answer is lost is given back by the next one, or by `close`."""
-        await self._bells.listen(Bell.WORK)
+        await self._bells.begin(Bell.WORK)
         async with self._claiming:
             for lane in request.lanes:
                 for topic in lane.topics:
@@ -120,14 +120,13 @@ class RedisQueue(Base):
     async def settle_many(self, settlements: Sequence[Settlement]) -> list[bool]:
         """See `ports.queue.Queue`. Said again after an `EngineError`, a settlement that had been applied is told as applied."""
         answers: list[bool] = []
-        for piece in pieces(settlements, size_of):
-            if not piece:
-                continue
-            with self._settling.batch(piece) as batch:
-                applied = await self._run(
-                    "settle", batch.rows, CANCELLED_KEEP_MS, CANCELLED_ARCHIVE_MS, *batch.blobs
-                )
-            answers += [answer == 1 for answer in applied]
+        with self._settling.numbered(settlements) as marks:
+            for piece in pieces(settlements, size_of):
+                if not piece:
+                    continue
+                rows, blobs = written(piece, marks[len(answers) :])
+                applied = await self._run("settle", rows, CANCELLED_KEEP_MS, CANCELLED_ARCHIVE_MS, *blobs)
+                answers += [answer == 1 for answer in applied]
         return answers
 
     async def extend_many(self, claims: Sequence[Claim], lease_ms: int) -> Renewal:

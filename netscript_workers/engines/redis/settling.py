@@ -28,8 +28,8 @@ class Settling:
         self._doubts: dict[tuple[str, int], tuple[Settlement, int]] = {}
 
     @contextlib.contextmanager
-    def batch(self, settlements: Sequence[Settlement]) -> Generator[SettlementBatch]:
-        """Write a batch; when the `with` fails, its settlements have the same numbers the next time."""
+    def numbered(self, settlements: Sequence[Settlement]) -> Generator[list[int]]:
+        """Number what one call settles, in however many pieces; when the `with` fails, all have the same numbers next time."""
         first = new_token()
         marks = [first + place for place in range(len(settlements))]
         if self._doubts:
@@ -37,20 +37,22 @@ class Settling:
                 doubt = self._doubts.pop((one.execution_id, one.token), None)
                 if doubt is not None and doubt[0] == one:
                     marks[place] = doubt[1]
-        blobs: list[bytes] = []
-        kinds: dict[tuple[Any, ...], int] = {}
-        rows = (
-            [_row(one, mark, blobs, kinds) for one, mark in zip(settlements, marks, strict=True)],
-            list(kinds),
-        )
         try:
-            yield SettlementBatch(rows, blobs)
+            yield marks
         except BaseException:
             if len(self._doubts) > _MAX_DOUBTS:  # whoever gave up on them does not ask again
                 self._doubts.clear()
             for one, mark in zip(settlements, marks, strict=True):
                 self._doubts[one.execution_id, one.token] = (one, mark)
             raise
+
+
+def written(settlements: Sequence[Settlement], marks: Sequence[int]) -> SettlementBatch:
+    """Write the settlements of one piece under the first of `marks`."""
+    blobs: list[bytes] = []
+    kinds: dict[tuple[Any, ...], int] = {}
+    rows = [_row(one, mark, blobs, kinds) for one, mark in zip(settlements, marks, strict=False)]
+    return SettlementBatch((rows, list(kinds)), blobs)
 
 
 def _row(

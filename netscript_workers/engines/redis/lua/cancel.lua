@@ -23,7 +23,8 @@ for n, id in ipairs(GIVEN[3]) do
 end
 count('pending', pending)
 flush_ends(ends)
+tell_ends(ends)
 if asked then
-  call('PUBLISH', P .. 'cancel', '*')
+  publish('cancel', '*')
 end
 return found

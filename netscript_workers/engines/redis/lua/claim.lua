@@ -153,10 +153,10 @@ for _, lane in ipairs(lanes) do
     end
   end
 end
-ring(promoted)
 local records = take(ids, token, worker, lease_ms, taken, of_topic)
 if #ids > 0 then
   call('SET', last, encode({ token, ids }), 'PX', lease_ms)
 end
+ring(promoted)
 local next_due = call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')[2]
 return { NOW, tonumber(next_due) or -1, records }

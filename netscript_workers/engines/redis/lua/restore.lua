@@ -43,6 +43,7 @@ for n, one in ipairs(GIVEN) do
     write(id, m)
     flush_ends(ends)
     call('ZADD', P .. 'ageing', one[2], id)
+    tell_ends(ends)
   end
 end
 return 1

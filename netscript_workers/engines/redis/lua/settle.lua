@@ -74,5 +74,6 @@ for _, target in ipairs(call('SMEMBERS', P .. 'held')) do
     topics['*'] = true
   end
 end
+tell_ends(ends)
 ring(topics)
 return answers

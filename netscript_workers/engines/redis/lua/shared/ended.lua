@@ -61,11 +61,17 @@ local function flush_ends(ends)
     many('ZADD', P .. 'i:s:' .. status, flat)
   end
   many('ZADD', P .. 'dead', ends.dead)
+end
+
+-- Tell who waits for what has ended: the last that a script does.
+local function tell_ends(ends)
   local names = {}
   for n, id in ipairs(ends.ids) do
     names[n] = string.char(#id) .. id
   end
-  call('PUBLISH', P .. 'end', table.concat(names))
+  if #names > 0 then
+    publish('end', table.concat(names))
+  end
 end
 
 -- Take an execution out of the orders of what has ended.

@@ -68,6 +68,11 @@ local function write(id, m, words)
   end
 end
 
+-- A bell is a hint: one that cannot be rung must not end a script in the middle of its writes.
+local function publish(channel, text)
+  redis.pcall('PUBLISH', P .. channel, text)
+end
+
 -- Numbers of this size take Redis long to write: write those that a batch shares once.
 local function text(number)
   return string.format('%.0f', number)

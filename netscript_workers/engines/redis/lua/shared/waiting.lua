@@ -36,7 +36,7 @@ local function ring(topics)
     names[#names + 1] = topic
   end
   if #names > 0 then
-    call('PUBLISH', P .. 'work', table.concat(names, ' '))
+    publish('work', table.concat(names, ' '))
   end
 end
 
