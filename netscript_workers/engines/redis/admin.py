@@ -2,14 +2,14 @@
 
 import secrets
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from netscript_workers.domain.execution import Status
 from netscript_workers.domain.overview import DeadLetter, TopicDepth, WorkerInfo
 from netscript_workers.engines.redis.base import Base
-from netscript_workers.engines.redis.records import encode, read_execution, words, writable
+from netscript_workers.engines.redis.records import encode, long, read_execution, words, writable
 from netscript_workers.ports.promises import CANCELLED_ARCHIVE_MS, CANCELLED_KEEP_MS, SEEN_WITHIN_MS
 from netscript_workers.ports.queue_admin import Cancelled, DeadFilter
 
@@ -64,42 +64,72 @@ class RedisAdmin(Base):
 
     async def dead_letters(self, which: DeadFilter, limit: int | None) -> list[DeadLetter]:
         """See `ports.queue_admin.QueueAdmin`."""
-        ids = words(which.ids) or None
-        records, *garbage = await self._run("find_dead", (which.target, which.topic, ids, limit))
         letters = [
             DeadLetter(id=one.id, execution=one, reason=one.error or "", failed_at=one.completed_at or 0)
-            for one in map(read_execution, records)
+            for one in map(read_execution, await self._find_dead(which, limit))
         ]
         letters += [
             DeadLetter(id=name.decode(), execution=None, reason=reason.decode(), failed_at=failed_at, raw=raw)
-            for name, failed_at, reason, raw in garbage
+            for name, failed_at, reason, raw in await self._find_garbage(which, limit)
         ]
         letters.sort(key=lambda letter: letter.failed_at, reverse=True)
         return letters[:limit]
+
+    async def _find_dead(self, which: DeadFilter, limit: int | None, *, only_ids: bool = False) -> list[Any]:
+        """Return records, or short ids, a stretch at a time: other commands pass between."""
+        found: list[Any] = []
+        if which.ids:
+            for ids in _batches(which.ids):
+                found += await self._run("find_dead_ids", (which.target, which.topic, words(ids)))
+            return found
+        place = 0
+        while place >= 0 and (limit is None or len(found) < limit):
+            room = _BATCH if limit is None else min(_BATCH, limit - len(found))
+            given = (which.target, which.topic, room, place, only_ids)
+            place, more = await self._run("find_dead", given)
+            found += more
+        return found
+
+    async def _find_garbage(
+        self, which: DeadFilter, limit: int | None, *, only_ids: bool = False
+    ) -> list[Any]:
+        """Return what fits `which`, a stretch at a time; garbage has neither target nor topic."""
+        if which.target is not None or which.topic is not None:
+            return []
+        wanted = set(which.ids)
+        found: list[Any] = []
+        place = 0
+        while limit is None or len(found) < limit:
+            room = _BATCH if limit is None or wanted else min(_BATCH, limit - len(found))
+            more = await self._run("find_garbage", (room, place, only_ids))
+            found += [one for one in more if not wanted or one[0].decode() in wanted]
+            place += room
+            if len(more) < room:
+                break
+        return found
 
     async def count_dead(self) -> int:
         """See `ports.queue_admin.QueueAdmin`."""
         dead = await self._server.call("ZCARD", f"{self._root}:dead")
         return dead + await self._server.call("ZCARD", f"{self._root}:garbage")
 
+    async def _dead_ids(self, which: DeadFilter) -> list[str]:
+        if which.ids:
+            return [read_execution(record).id for record in await self._find_dead(which, None)]
+        return [long(one) for one in await self._find_dead(which, None, only_ids=True)]
+
     async def requeue_dead(self, which: DeadFilter) -> int:
         """See `ports.queue_admin.QueueAdmin`."""
-        dead = [letter.id for letter in await self.dead_letters(which, None) if letter.execution is not None]
-        return sum(await self.retry_many(dead))
+        return sum(await self.retry_many(await self._dead_ids(which)))
 
     async def purge_dead(self, which: DeadFilter) -> int:
         """See `ports.queue_admin.QueueAdmin`."""
-        letters = await self.dead_letters(which, None)
         count = 0
-        for start in range(0, len(letters), _BATCH):
-            piece = letters[start : start + _BATCH]
-            count += await self._run(
-                "purge_dead",
-                (
-                    words(letter.id for letter in piece if letter.execution is not None),
-                    [letter.id for letter in piece if letter.execution is None],
-                ),
-            )
+        for ids in _batches(await self._dead_ids(which)):
+            count += await self._run("purge_dead", (words(ids), []))
+        garbage = [one[0].decode() for one in await self._find_garbage(which, None, only_ids=True)]
+        for ids in _batches(garbage):
+            count += await self._run("purge_dead", ([], ids))
         return count
 
     async def bury_raw(self, raw: bytes, reason: str) -> str:

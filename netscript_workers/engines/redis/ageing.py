@@ -19,6 +19,7 @@ from netscript_workers.engines.redis.records import (
 from netscript_workers.ports.archive import Archived
 
 _FIRST_BLOB = 3
+_STOPPED = -1
 
 
 class RedisAgeing(Base):
@@ -26,6 +27,9 @@ class RedisAgeing(Base):
 
     async def aged(self, limit: int) -> list[Archived]:
         """See `ports.archive.Ageing`."""
+        found = await self._run("aged", (limit,))
+        while found == [_STOPPED]:  # it met so many that had expired by themselves
+            found = await self._run("aged", (limit,))
         return [
             Archived(
                 execution=read_execution(record),
@@ -34,7 +38,7 @@ class RedisAgeing(Base):
                 attempts=tuple(all_attempts(record, failed)),
                 lines=tuple(map(read_line, lines)),
             )
-            for record, archive_at, delete_at, failed, lines in await self._run("aged", (limit,))
+            for record, archive_at, delete_at, failed, lines in (one for one in found if one != _STOPPED)
         ]
 
     async def drop_aged(self, records: Sequence[Archived]) -> int:

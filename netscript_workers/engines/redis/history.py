@@ -103,7 +103,11 @@ class RedisHistory(Base):
 
     async def sweep(self, limit: int) -> Swept:
         """See `ports.history.History`. Archives nothing: an archive is another store, which takes what is `aged` first."""
-        return Swept(0, await self._run("sweep", (limit,)))
+        deleted = place = 0
+        while deleted < limit and place >= 0:
+            more, place = await self._run("sweep", (limit - deleted, place))
+            deleted += more
+        return Swept(0, deleted)
 
 
 def progress_blob(progress: Progress) -> bytes:

@@ -121,3 +121,53 @@ async def test_indexes_that_have_nothing_in_common_are_not_walked(engine, own):
     assert "cmdstat_hmget" not in own.client.info("commandstats")
     (found,) = await engine.find(HistoryQuery(target="a", topic="y"))
     assert (found.target, found.topic) == ("a", "y")
+
+
+async def test_an_index_by_correlation_id_lives_as_long_as_one_of_its_executions(engine, own, clock):
+    (first, later) = await put(engine, new(correlation_id="c"), new(correlation_id="c", delay_ms=60 * DAY_MS))
+    (one,) = await claim(engine)
+    await engine.settle_many([ending(one, now=clock.now)])
+    name = f"netscript:{{{own.name}}}:i:c:c"
+    assert own.client.ttl(name) == -1
+    await engine.retry_many([first])
+    await engine.cancel_many([later])
+    assert own.client.ttl(name) == -1
+    await engine.cancel_many([first])
+    assert own.client.ttl(name) > 7 * 24 * 3600
+    assert "living" not in own.there()
+
+
+async def test_the_many_that_expired_before_a_sweeper_came_are_taken_out_by_short_scripts(engine, own, clock):
+    for _ in range(5):
+        await put(engine, *(new() for _ in range(1000)))
+        claimed = await claim(engine, 1000)
+        await engine.settle_many([ending(one, now=clock.now) for one in claimed])
+    root = f"netscript:{{{own.name}}}:"
+    gone = list(own.client.scan_iter(root + "e:*", count=5000))
+    own.client.unlink(*gone)
+    clock.move(100 * DAY_MS)
+    assert len(await engine._run("aged", (500,))) == 1, "it stopped for now"
+    assert 2000 <= own.client.zcard(root + "ageing") < 5000
+    assert await engine.aged(500) == []
+    assert own.client.zcard(root + "ageing") == 0
+    await put(engine)
+    assert await engine.sweep(10)
+    assert own.client.zcard(root + "i:o:default") == 1
+
+
+async def test_dead_letters_are_found_a_stretch_at_a_time(engine, clock):
+    ids = [f"dead-{n}" for n in range(1203)]
+    await put(engine, *(new("b" if n % 2 else "a", id=one) for n, one in enumerate(ids)))
+    while claimed := await claim(engine, 500):
+        await engine.settle_many([ending(one, BOOM, now=clock.now) for one in claimed])
+    garbage = [await engine.bury_raw(b"x", "why") for _ in range(3)]
+    assert len((await engine._run("find_dead", (None, None, 500, 0, True)))[1]) == 500
+    found = [letter.id for letter in await engine.dead_letters(DeadFilter(), None)]
+    assert sorted(found) == sorted(ids + garbage)
+    assert len(await engine.dead_letters(DeadFilter(target="b"), 600)) == 600
+    assert len(await engine.dead_letters(DeadFilter(target="b"), None)) == 601
+    some = DeadFilter(ids=(ids[7], garbage[1], "nope"))
+    assert {letter.id for letter in await engine.dead_letters(some, None)} == {ids[7], garbage[1]}
+    assert await engine.requeue_dead(DeadFilter(target="b")) == 601
+    assert await engine.purge_dead(DeadFilter()) == 602 + 3
+    assert await engine.count_dead() == 0

@@ -1,13 +1,18 @@
 #!lua flags=allow-oom
 -- Read what is past its live age, the longest past first. GIVEN: {limit}. Returns {record, archive_at, delete_at, {attempt, ...},
--- {line, ...}}, .... What has expired by itself is taken out of the orders on the way.
+-- {line, ...}}, ..., and -1 last when it stopped for now. What has expired by itself is taken out of the orders on the way.
 local answer, gone, at = {}, {}, 0
 while #answer < GIVEN[1] do
-  local flat = call('ZRANGEBYSCORE', P .. 'ageing', '-inf', NOW, 'WITHSCORES', 'LIMIT', at, GIVEN[1])
+  local flat = call('ZRANGEBYSCORE', P .. 'ageing', '-inf', NOW, 'WITHSCORES', 'LIMIT', at, math.min(GIVEN[1], LOOK))
   if #flat == 0 then
     break
   end
   at = at + #flat / 2
+  if #gone >= LOOK then
+    prune(gone)
+    push(answer, -1)
+    return answer
+  end
   for i = 1, #flat, 2 do
     local id = flat[i]
     local m = read(id)

@@ -44,6 +44,7 @@ for n, new in ipairs(GIVEN) do
     if new[8] then
       call('ZADD', P .. 'i:c:' .. new[8], place, id)
       call('PERSIST', P .. 'i:c:' .. new[8])
+      call('HINCRBY', P .. 'living', new[8], 1)
     end
     if key then
       call('ZADD', P .. 'k:' .. target .. ':' .. key, place, id)

@@ -30,6 +30,7 @@ for n, id in ipairs(GIVEN) do
     if m.correlation_id then
       call('ZADD', P .. 'i:c:' .. m.correlation_id, m.seq, id)
       call('PERSIST', P .. 'i:c:' .. m.correlation_id)
+      call('HINCRBY', P .. 'living', m.correlation_id, 1)
     end
     if m.idempotency_key then
       local name = P .. 'k:' .. m.target .. ':' .. m.idempotency_key

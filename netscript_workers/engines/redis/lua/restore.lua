@@ -33,6 +33,7 @@ for n, one in ipairs(GIVEN) do
     call('SADD', P .. 'i:topics', m.topic)
     if m.correlation_id then
       call('ZADD', P .. 'i:c:' .. m.correlation_id, m.seq, id)
+      call('HINCRBY', P .. 'living', m.correlation_id, 1) -- until `finish` below
     end
     if m.idempotency_key and m.status == 'completed' and m.completed_at > NOW - KEY_HOLDS then
       call('ZADD', P .. 'k:' .. m.target .. ':' .. m.idempotency_key, m.seq, id)

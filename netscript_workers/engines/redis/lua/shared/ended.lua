@@ -21,6 +21,19 @@ local function let_key_expire(name)
   call('PEXPIRE', name, KEY_HOLDS)
 end
 
+-- What an index by correlation id names may live on: it expires with the last of them, and no sooner than the latest that ended.
+local function let_correlation_expire(correlation, ms)
+  if call('HINCRBY', P .. 'living', correlation, -1) > 0 then
+    return
+  end
+  call('HDEL', P .. 'living', correlation)
+  local name = P .. 'i:c:' .. correlation
+  for _, id in ipairs(call('ZREVRANGE', name, 0, 15)) do
+    ms = math.max(ms, call('PTTL', P .. 'e:' .. id))
+  end
+  call('PEXPIRE', name, ms)
+end
+
 -- Collects what ends in one batch; `finish` adds to it, `flush_ends` writes the orders of what has ended.
 local function new_ends()
   return { ids = {}, ageing = {}, dead = {}, status = {}, times = {} }
@@ -41,7 +54,7 @@ local function finish(ends, id, m, keep_ms, archive_ms, words)
   write(id, m, words)
   expire(id, m, keep_ms + GRACE)
   if m.correlation_id then
-    call('PEXPIRE', P .. 'i:c:' .. m.correlation_id, keep_ms + GRACE)
+    let_correlation_expire(m.correlation_id, keep_ms + GRACE)
   end
   if m.idempotency_key then
     local name = P .. 'k:' .. m.target .. ':' .. m.idempotency_key
@@ -104,9 +117,10 @@ local function remove(id, m)
   call('DEL', P .. 'e:' .. id, P .. 'l:' .. id, P .. 'x:' .. id)
 end
 
--- A record that expired cannot say which indexes name it: look at the oldest of each. False when nothing is left.
+-- A record that expired cannot say which indexes name it: look at the oldest of each, at some more than one look finds expired. False
+-- when nothing is left.
 local function prune_index(name)
-  while true do
+  for _ = 1, LOOK / 50 do
     local stale = {}
     for _, id in ipairs(call('ZRANGE', name, 0, 99)) do
       if call('EXISTS', P .. 'e:' .. id) == 1 then
@@ -120,6 +134,7 @@ local function prune_index(name)
     end
     many('ZREM', name, stale)
   end
+  return true
 end
 
 -- Take what expired before a sweeper came out of the orders.

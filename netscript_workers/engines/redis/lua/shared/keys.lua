@@ -10,6 +10,7 @@
 --   held              targets that a limit held back          asked     id to token of runs asked to stop
 --   k:<target>:<key>  who holds an idempotency key            paused    topics
 --   i:g: i:o: i:c: i:s:  what there is by target, topic, correlation id and status, by age    i:targets, i:topics  their names
+--   living            how many of each correlation id have not ended
 --   ageing, dead      what has ended, by the end of its live age; dead letters, by the time of their failure
 --   garbage, raw      what was no execution of ours     workers   what they say of themselves     seq   the last place given
 --   c:<engine>        the last claim of an engine, for as long as its answer may be asked for again
@@ -27,5 +28,6 @@ local DAY = 86400000
 local GRACE = 7 * DAY -- a finished record outlives its live age by this, so that a late sweeper still finds it
 local KEY_HOLDS = DAY
 local LINES = 1000
+local LOOK = 2000 -- so many records one script looks at: others want the server too
 local FINISHED = { completed = true, failed = true, timeout = true, cancelled = true }
 local DEAD = { failed = true, timeout = true }
