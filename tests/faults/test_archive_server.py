@@ -7,6 +7,7 @@ import pytest
 from contracts.engines import DAY_MS, Clock, run
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Status
+from netscript_workers.domain.ids import IdFactory
 from netscript_workers.engines.archived import ArchivedEngine
 from netscript_workers.engines.deno_kv import DenoKvEngine
 from netscript_workers.engines.postgres import PostgresArchive
@@ -39,9 +40,7 @@ async def test_a_server_killed_between_two_sweeps_loses_no_record(tmp_path, priv
         await engine.sweep(4)
     with pytest.raises(EngineError):
         await engine.find(HistoryQuery())
-    fresh = await run(
-        engine, BOOM, now=clock.now, id="0199f3a2-8d1c-7a40-b0c1-5f2f5a1e9d77".replace("0199", "ffff")
-    )
+    fresh = await run(engine, BOOM, now=clock.now, id=IdFactory().new(clock.now))
     assert fresh.status is Status.FAILED  # the line went on meanwhile
     server.start()
     assert await engine.sweep(100) == Swept(6, 0)

@@ -119,7 +119,9 @@ class AmqpQueue(Base):
             self._work_alone(error)
             await asyncio.sleep(min(bound_ms / 1000, ALONE_S * random.uniform(0.7, 1.3)))
         else:
-            self._alone = False
+            if self._alone:
+                self._alone = False
+                log.warning("recovered: RabbitMQ tells of work again")
 
     def _work_alone(self, error: EngineError) -> None:
         if not self._alone:
