@@ -26,6 +26,7 @@ from netscript_workers.worker.starter import Starter
 from netscript_workers.worker.stop import Stop
 
 WAIT_MS: Final = 30_000
+BLIND_WAIT_MS: Final = 1_000
 INTERRUPT_BOUND_MS: Final = 15_000
 CLAIM_BOUND_MS: Final = 10_000
 CANCEL_BOUND_S: Final = 5.0
@@ -83,6 +84,8 @@ class WorkerService:
         self._quiet.set()
         self._open = asyncio.Event()  # claiming is allowed
         self._task: asyncio.Task[None] | None = None
+        self._call: asyncio.Task[None] | None = None  # the engine's word of work, waited for
+        self._is_blind = False  # it fails at the moment, and is tried again beside the claims
         self._stopping = False
         self._starter = Starter(self.lanes, parts.leases, self._workshop)
         self.retrying: set[str] | None = None  # kept only for a drain: see `track_retries`
@@ -159,6 +162,12 @@ class WorkerService:
     # ------------------------------------------------------------------ the loop
 
     async def _claim_and_start(self) -> None:
+        try:
+            await self._claim_until_stopped()
+        finally:
+            await self._end_call()
+
+    async def _claim_until_stopped(self) -> None:
         while not self._stopping:
             await self._open.wait()
             self._room.clear()
@@ -195,25 +204,45 @@ class WorkerService:
 
     async def _wait(self) -> None:
         """Wait for room in a lane that may hold work; where a lane with room ran dry, for the engine's call too."""
-        if not self.lanes.thirsty:
+        if self._call is None:
+            if not self.lanes.thirsty:
+                await self._room.wait()
+                return
+            self._call = asyncio.get_running_loop().create_task(self._engine_call(), name="wait for work")
+            self._call.add_done_callback(lambda _: self._room.set())
+        if not self._call.done():
             await self._room.wait()
-            return
-        call = asyncio.get_running_loop().create_task(self._engine_call(), name="wait for work")
-        call.add_done_callback(lambda _: self._room.set())
-        try:
-            await self._room.wait()
-            if call.done():
-                call.result()
-                self.lanes.wake()
-        finally:
-            if not call.done():
-                call.cancel()
-                await asyncio.wait({call}, timeout=CANCEL_BOUND_S)
+        if self._call.done():
+            call, self._call = self._call, None
+            call.result()
+            self.lanes.wake()
+        elif not self._is_blind:
+            await self._end_call()
+
+    async def _end_call(self) -> None:
+        call, self._call = self._call, None
+        if call is not None and not call.done():
+            call.cancel()
+            await asyncio.wait({call}, timeout=CANCEL_BOUND_S)
 
     async def _engine_call(self) -> None:
-        await self._parts.outages.outlast(
-            "wait for work", lambda: self._parts.queue.wait_for_work(self.lanes.thirsty_topics, WAIT_MS)
-        )
+        try:
+            await self._parts.outages.outlast("wait for work", self._told_of_work)
+        finally:
+            self._is_blind = False
+
+    async def _told_of_work(self) -> None:
+        try:
+            bound_ms = (
+                BLIND_WAIT_MS if self._is_blind else WAIT_MS
+            )  # after a failure: soon to know whether it is over
+            await self._parts.queue.wait_for_work(self.lanes.thirsty_topics, bound_ms)
+        except EngineError:
+            # An engine that cannot tell of work may give some all the same (amqp, its records elsewhere): a claim at each try.
+            self._is_blind = True
+            self.lanes.wake()
+            self._room_again()
+            raise
 
     def _take_in(self, claimed: list[Execution]) -> None:
         if not claimed:

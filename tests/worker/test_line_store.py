@@ -58,6 +58,38 @@ class Away(MemoryEngine):
         return object.__getattribute__(self, name)
 
 
+class Silent(MemoryEngine):
+    """Gives work, but cannot tell of it before it `may_tell`."""
+
+    may_tell = False
+
+    async def wait_for_work(self, topics, timeout_ms):
+        if not self.may_tell:
+            raise EngineError("nobody tells of work")
+        await super().wait_for_work(topics, timeout_ms)
+
+
+async def test_work_goes_on_while_the_engine_cannot_tell_of_it_and_the_worker_is_degraded():
+    engine = Silent()
+    line = Line(engine)
+    tries = []
+
+    @line.job("second-time", max_retries=1, retry_delay=200)
+    async def second_time(execution, _observer):
+        tries.append(execution.attempt)
+        return outcomes.failed("not yet") if execution.attempt == 1 else outcomes.succeeded(b"1")
+
+    async with line:
+        await line.until(lambda: line.outages.degraded is not None)
+        (record,) = await line.ended(*await line.enqueue("second-time"))
+        assert (record.status, tries) == (Status.COMPLETED, [1, 2])
+        assert line.outages.degraded == "wait for work: nobody tells of work"
+        engine.may_tell = True
+        await line.until(lambda: line.outages.degraded is None)
+        (record,) = await line.ended(*await line.enqueue("second-time"))
+    assert record.status is Status.COMPLETED
+
+
 async def test_after_an_outage_longer_than_a_lease_workers_that_live_do_not_bury_each_others_runs():
     engine = Away()
     gate = asyncio.Event()

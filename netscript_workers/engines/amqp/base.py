@@ -41,7 +41,6 @@ class Base:
         self._listening = Listening(self._inbox, self._topology, self._intake.put)
         self._consuming = asyncio.Lock()
         self._heard = False
-        self._alone = False  # RabbitMQ is away, and that was said
         self._claimed: dict[str, tuple[str, str]] = {}  # topic and target of what was claimed here, by id
         self._limited: set[str] = set()  # targets whose runs are counted (`max_concurrency`)
 

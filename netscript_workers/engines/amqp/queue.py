@@ -1,6 +1,5 @@
 """The queue port: the store of records decides, RabbitMQ tells the workers when to ask it."""
 
-import asyncio
 import logging
 import random
 from collections.abc import Iterable, Sequence
@@ -18,9 +17,6 @@ LOOK_AGAIN_MS: Final = 10_000
 
 FEW: Final = 4
 """A batch of so few is announced ahead, so that a waiting worker is awake when the record is there: a third less latency."""
-
-ALONE_S: Final = 1.5
-"""Without a connection to RabbitMQ a waiting worker asks the store this often: retries, delays and recorded work go on."""
 
 _REMEMBERED: Final = 100_000
 
@@ -63,7 +59,7 @@ class AmqpQueue(Base):
         except EngineFormatError:
             raise
         except EngineError as error:
-            self._work_alone(error)
+            log.debug("%s; claiming what is recorded", error)  # the wait for work tells of it
         wanted: dict[str, int] = {}
         for lane in request.lanes:
             for topic in lane.topics:
@@ -108,25 +104,13 @@ class AmqpQueue(Base):
         return taken
 
     async def wait_for_work(self, topics: Sequence[str], timeout_ms: int) -> None:
-        """See `ports.queue.Queue`. Returns after about `LOOK_AGAIN_MS` at the latest, RabbitMQ away after `ALONE_S`."""
-        bound_ms = min(timeout_ms, LOOK_AGAIN_MS * random.uniform(0.8, 1.2))
-        try:
-            await self._listen()
-            await self._listening.wait(topics, bound_ms / 1000)
-        except EngineFormatError:
-            raise
-        except EngineError as error:
-            self._work_alone(error)
-            await asyncio.sleep(min(bound_ms / 1000, ALONE_S * random.uniform(0.7, 1.3)))
-        else:
-            if self._alone:
-                self._alone = False
-                log.warning("recovered: RabbitMQ tells of work again")
+        """See `ports.queue.Queue`. Returns after about `LOOK_AGAIN_MS` at the latest.
 
-    def _work_alone(self, error: EngineError) -> None:
-        if not self._alone:
-            self._alone = True
-            log.warning("%s; looking for work in the store of records by turns until it is back", error)
+        Raises `EngineError` while RabbitMQ is away; `claim_many` gives what is recorded all the same.
+        """
+        await self._listen()
+        bound_ms = min(timeout_ms, LOOK_AGAIN_MS * random.uniform(0.8, 1.2))
+        await self._listening.wait(topics, bound_ms / 1000)
 
     async def wait_for_cancels(self, claims: Sequence[Claim], timeout_ms: int) -> list[str]:
         """See `ports.queue.Queue`."""
