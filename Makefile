@@ -6,7 +6,7 @@ SHELL := bash
 
 BIN := .venv/bin
 CONFIG ?= $(firstword $(wildcard config.toml workers.toml) config.example.toml)
-FAST := not slow and not faults and not e2e and not benchmark
+FAST := not slow and not services and not faults and not e2e and not benchmark
 WORKERS_IN_TESTS ?= auto
 ARGS ?=
 

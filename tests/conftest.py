@@ -39,6 +39,24 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(leaks.watch_event_loops(_lost_tasks.append))
 
 
+SERVERS = ("redis", "postgres", "rabbitmq", "amqp", "archived-postgres")
+SERVER_FIXTURES = tuple(
+    f"{use}{kind}" for kind in ("redis", "postgres", "rabbitmq") for use in ("", "private_")
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a real server, by its fixtures or its parameters, so that `make check` can go without."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        callspec = getattr(item, "callspec", None)
+        params = callspec.params.values() if callspec is not None else ()
+        if any(name.removesuffix("_server") in SERVER_FIXTURES for name in names) or any(
+            isinstance(one, str) and one.startswith(SERVERS) for one in params
+        ):
+            item.add_marker("services")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The temporary directory of this run and of all programs it starts; tests must leave it as it was."""

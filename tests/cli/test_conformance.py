@@ -12,6 +12,8 @@ from netscript_workers.engines.deno_kv import DenoKvEngine
 from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.ports.history import HistoryQuery
 
+pytestmark = pytest.mark.slow
+
 
 class Backwards(MemoryEngine):
     async def claim_many(self, request):

@@ -13,6 +13,7 @@ from support import ground
 from support.confined import NOBODY, Order, run_as
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux"),
     pytest.mark.skipif(
         os.geteuid() != 0, reason="only root can show both root's runs and an ordinary user's"

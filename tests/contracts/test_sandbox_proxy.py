@@ -14,6 +14,7 @@ from netscript_workers.sandbox.proxying import RefusedError, parse
 from support import ground
 from support.confined import NOBODY, Order, Run, run_as
 
+pytestmark = pytest.mark.slow
 needs_root = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0,
     reason="only root can show both root's runs and an ordinary user's",
@@ -22,6 +23,7 @@ users = pytest.mark.parametrize("user", [0, NOBODY], ids=["root", "ordinary user
 FETCH = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode())"
 TUNNEL = """
 import socket, sys
+
 with socket.create_connection(('127.0.0.1', 3128), timeout=10) as s:
     s.sendall(f'CONNECT {sys.argv[1]} HTTP/1.1\\r\\n\\r\\n'.encode())
     answer = s.recv(4096)

@@ -87,6 +87,8 @@ async def test_a_link_to_the_file_serves_as_well_as_the_file(tmp_path):
     engine = DenoKvEngine(tmp_path / "link.sqlite3")
     await engine.open()
     await asyncio.wait_for(engine.pause("a"), 20)
+    assert [(one.topic, one.paused) for one in await engine.depths()] == [("a", True)]
+    assert (tmp_path / "real" / "queue.sqlite3-wal").exists()
     await asyncio.wait_for(engine.close(), 20)
 
 

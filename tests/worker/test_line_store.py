@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Status
 from netscript_workers.engines.memory import MemoryEngine
@@ -90,6 +92,7 @@ async def test_work_goes_on_while_the_engine_cannot_tell_of_it_and_the_worker_is
     assert record.status is Status.COMPLETED
 
 
+@pytest.mark.slow
 async def test_after_an_outage_longer_than_a_lease_workers_that_live_do_not_bury_each_others_runs():
     engine = Away()
     gate = asyncio.Event()
