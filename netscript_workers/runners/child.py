@@ -35,6 +35,7 @@ from netscript_workers.runners.messages import (
 )
 from netscript_workers.runners.slot_context import SlotContext, SlotObserver
 from netscript_workers.runners.slot_inbox import SlotInbox
+from netscript_workers.runners.slot_loop import SlotLoop
 from netscript_workers.runners.usage import UsageMeter, children_left
 
 
@@ -42,6 +43,7 @@ class Slot:
     """Serves runs from `connection` (a blocking stream socket, owned) until the daemon closes it, or one run when `once`.
 
     Runs that came `ahead`, one a datagram, are taken when the run before them has ended; till then the daemon can take them back.
+    `loop` is the one made before the fork; without it async runs get one of asyncio's.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Slot:
         *,
         handlers: Handlers,
         once: bool,
+        loop: SlotLoop | None = None,
     ) -> None:
         self._connection = connection
         self._inbox = SlotInbox(connection, ahead)
@@ -62,6 +65,7 @@ class Slot:
         self._sending = threading.Lock()
         self._context: SlotContext | None = None
         self._task: asyncio.Task[Outcome] | None = None
+        self._made_loop = loop
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def serve(self) -> None:
@@ -141,10 +145,18 @@ class Slot:
 
     def _make_loop(self) -> asyncio.AbstractEventLoop:
         """Make the loop that all async runs of this slot share, so that what they keep (connections, say) stays usable."""
-        self._loop = loop = asyncio.new_event_loop()
+        made = self._made_loop
+        self._loop = loop = asyncio.new_event_loop() if made is None else made
         asyncio.set_event_loop(loop)
-        loop.add_reader(self._connection, self._on_readable)
+        if made is None:
+            self._listen()
+        else:
+            made.on_finish = self._listen
         return loop
+
+    def _listen(self) -> None:
+        if self._loop is not None:
+            self._loop.add_reader(self._connection, self._on_readable)
 
     def _on_readable(self) -> None:
         self.poll()

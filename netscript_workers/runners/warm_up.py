@@ -15,6 +15,7 @@ from netscript_workers.domain.target import Concept
 from netscript_workers.runners.child import Slot
 from netscript_workers.runners.handlers import Handlers
 from netscript_workers.runners.messages import Run, frame
+from netscript_workers.runners.slot_loop import SlotLoop
 
 ROUNDS: Final = 24
 _DEADLINE: Final = 1 << 50
@@ -40,7 +41,7 @@ def warm_up() -> None:
 
 def _run_once(handlers: Handlers, target: str) -> None:
     ours, theirs = socket.socketpair()
-    slot = Slot(theirs, handlers=handlers, once=True)
+    slot = Slot(theirs, handlers=handlers, once=True, loop=SlotLoop())
     with ours:
         ours.sendall(frame(Run(_execution(target), 1, _DEADLINE)))
         slot.serve()

@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -37,6 +38,7 @@ from netscript_workers.runners.messages import (
     Started,
     frame,
 )
+from netscript_workers.runners.slot_loop import SlotLoop, loop_to_fork
 from netscript_workers.runners.warm_up import warm_up
 
 _CHUNK: Final = 65_536
@@ -47,6 +49,11 @@ _LOOK_AGAIN_MS: Final = 20
 _RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
 _FAULT_STATUS: Final = 70
+
+# What `signal.signal` wraps: without its turning of numbers into enums and back, which costs a fork twenty pages of its own.
+_set_signal: Final[Callable[[int, int], object]] = vars(sys.modules["_signal"])["signal"]
+_OURS: Final = tuple(map(int, (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)))
+_DEFAULT: Final = int(signal.SIG_DFL)
 
 
 class DaemonGoneError(Exception):
@@ -72,6 +79,7 @@ class Zygote:
         self._handlers = Handlers((), "")
         self._uses_gc = True
         self._oom_score: bytes | None = None
+        self._loop: SlotLoop | None = None
         self._wake_reading, self._wake_writing = socket.socketpair()
 
     def main(self) -> None:
@@ -93,6 +101,7 @@ class Zygote:
         if setup.load:
             warm_up()
         errors = handlers.load_all() if setup.load else {}
+        self._loop = loop_to_fork() if setup.load else None
         self._uses_gc = gc.isenabled()  # the job modules may have a mind of their own
         gc.disable()
         gc.collect()
@@ -169,8 +178,8 @@ class Zygote:
                 os._exit(status)  # the zygote died before the kernel was told to tell us
             self._process.adopt_orphans()
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
+            for number in _OURS:
+                _set_signal(number, _DEFAULT)
             connection, stdout, stderr, *ahead = fds
             os.dup2(stdout, 1)
             os.dup2(stderr, 2)
@@ -198,7 +207,8 @@ class Zygote:
         if self._uses_gc:
             gc.enable()
         reseed()
-        Slot(*(socket.socket(fileno=fd) for fd in sockets), handlers=self._handlers, once=once).serve()
+        connections = (socket.socket(fileno=fd) for fd in sockets)
+        Slot(*connections, handlers=self._handlers, once=once, loop=self._loop).serve()
 
     def _set_oom_score(self) -> None:
         if self._oom_score is not None:

@@ -34,6 +34,7 @@ HANDLERS = {
         ),
         *("big", "where"),
     ),
+    "looping": ("goes_round", "woken_by_thread", "takes_signal", "runs_program", "talks_to_itself"),
     "stubborn": ("sleeps", "sleeps_async", "swallows", "spins", "blocks_signals", "obeys"),
     "crashing": (
         *("exits_hard", "segfaults", "kills_itself", "fills_memory", "holds_memory"),
