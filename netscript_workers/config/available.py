@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from netscript_workers.config.choices import ScalingMode
 from netscript_workers.config.place import Place, problem_at
 from netscript_workers.domain.problem import Problem
-from netscript_workers.domain.target import Concept, Limits, Target
+from netscript_workers.domain.target import Target
 
 if TYPE_CHECKING:
     from netscript_workers.config.settings import Settings
@@ -36,14 +36,6 @@ def _target(settings: "Settings", target: Target, place: Place) -> Iterator[Prob
         return settings.place_of(*place.path, key) if place.path else place
 
     what = f"the {target.concept.value} “{target.id}”"
-    is_job = target.concept is Concept.JOB
-    if target.permissions is not None and is_job:
-        message = f"{what} has permissions, which cannot be enforced: that is {_LATER}"
-        yield problem_at("W104", at("permissions"), message, "leave them out, or set enabled = false")
-    if target.limits != Limits() and is_job:
-        message = f"{what} has limits: they are {_LATER}"
-        hint = "leave them out; max_slot_memory_mb bounds warm slots"
-        yield problem_at("W105", at("limits"), message, hint)
     if target.schedule is not None:
         message = f"{what} has a schedule: schedules are {_LATER}"
         yield problem_at(

@@ -60,8 +60,6 @@ WARNINGS: Final[Mapping[str, str]] = {
 }
 
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
-    "W104": "permissions of jobs",
-    "W105": "limits of jobs",
     "W106": "schedules",
     "W107": "metrics",
     "W109": "exporting telemetry (OTEL_* variables)",

@@ -134,7 +134,7 @@ def mode_of(target: Target) -> str:
     """Return where an attempt of `target` runs: a runner mode, or for a task its runtime."""
     if target.concept is Concept.TASK:
         return str(target.type or "task")
-    return RunnerMode.SUBPROCESS.value if target.permissions is not None else target.runtime.value
+    return target.mode.value
 
 
 def _cost(mode: str, settings: "Settings") -> int:

@@ -47,7 +47,14 @@ class ProgramMode(StrEnum):
     PROGRAM = "program"
 
 
-Mode = RunnerMode | ProgramMode
+class ConfinedMode(StrEnum):
+    """Where an attempt of a job runs that has permissions or limits: in a process of its own, whatever its runner mode says."""
+
+    CONFINED = "confined"  # held to its permissions, and to its limits if it has any
+    LIMITED = "limited"  # held to its limits alone
+
+
+Mode = RunnerMode | ProgramMode | ConfinedMode
 
 
 class TaskType(StrEnum):
@@ -184,8 +191,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mode(self) -> Mode:
-        """Where its attempts run: a job in its runner mode, a task as a program."""
-        return ProgramMode.PROGRAM if self.concept is Concept.TASK else self.runtime
+        """Where its attempts run: a task as a program, a job in its runner mode unless it is to be held to something."""
+        if self.concept is Concept.TASK:
+            return ProgramMode.PROGRAM
+        if self.permissions is not None:
+            return ConfinedMode.CONFINED
+        return self.runtime if self.limits == Limits() else ConfinedMode.LIMITED
 
     @property
     def max_attempts(self) -> int:

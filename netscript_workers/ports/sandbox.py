@@ -1,6 +1,6 @@
 """The sandbox: from a command and what its target may reach to a command that the kernel holds to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from netscript_workers.domain.command import CommandSpec
@@ -45,6 +45,13 @@ class Sandbox(Protocol):
 
         The caller closes what it gets. Raises `PermissionsUnenforceableError` when this host cannot do that and must not run it
         otherwise.
+        """
+        ...
+
+    async def confine_job(self, target: Target, root: str, environ: Mapping[str, str]) -> Confined:
+        """Confine a run of a job, which goes on in a forked process: of its command only `confinement` counts, which may be None.
+
+        `root` is the jobs directory, `environ` what the process is started with. Otherwise as `confine`.
         """
         ...
 

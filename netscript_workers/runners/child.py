@@ -23,6 +23,7 @@ from netscript_workers.authoring.invoke import invoke_async, invoke_sync
 from netscript_workers.authoring.text import traceback_text
 from netscript_workers.domain.outcome import Cause, Outcome, failed
 from netscript_workers.errors import SlotError
+from netscript_workers.runners.confining import confine, refuse
 from netscript_workers.runners.handlers import Handlers
 from netscript_workers.runners.messages import (
     TO_SLOT,
@@ -213,6 +214,12 @@ def main(argv: Sequence[str]) -> None:
     make_outputs_live()
     setup = _read_setup(sockets[0])
     if setup is not None:
+        if setup.confinement is not None:
+            try:
+                confine(setup.confinement)
+            except OSError as error:
+                refuse(sockets[0].detach(), error)
+                os._exit(0)
         Slot(*sockets, handlers=Handlers(setup.handlers, setup.root), once=argv[0] == "once").serve()
     os._exit(0)
 

@@ -1,5 +1,6 @@
 """What a fork of an interpreter that has run other people's code must look out for."""
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -29,6 +30,14 @@ def slot_oom_score() -> bytes | None:
         return str(min(1000, int(OOM_SCORE.read_text()) + _SLOT_OOM_STEP)).encode()
     except (OSError, ValueError):
         return None
+
+
+def take_oom_score(score: bytes | None) -> None:
+    """Be a slot to the kernel's search for memory; `score` is what `slot_oom_score` returned before the fork."""
+    if score is not None:
+        fd = os.open(OOM_SCORE, os.O_WRONLY)
+        os.write(fd, score)
+        os.close(fd)
 
 
 def reseed() -> None:

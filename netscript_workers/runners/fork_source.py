@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from netscript_workers.authoring.loading import HandlerRef
+from netscript_workers.domain.command import Confinement
 from netscript_workers.errors import SlotError
 from netscript_workers.processes.orphans import end_orphans
 from netscript_workers.processes.prctl import ProcessControl
@@ -36,13 +37,20 @@ class ForkSource:
 
     `root` is the jobs directory. `environment` is what slots get (None: this process's own, without systemd's
     variables). Where the job modules make forking unsafe, slots are fresh interpreters instead, started by a
-    zygote that has imported nothing, and the log says so. Between `start` and `stop` this process adopts what
-    is orphaned below it, so there should be one source at a time.
+    zygote that has imported nothing, and the log says so. `modules` are those that
+    confinements of its slots name. Between `start` and `stop` this process adopts what
+    is orphaned below it; sources may be nested, the one started last stopped first.
     """
 
     def __init__(
-        self, handlers: Sequence[HandlerRef], root: str, *, environment: Mapping[str, str] | None = None
+        self,
+        handlers: Sequence[HandlerRef],
+        root: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        modules: Sequence[str] = (),
     ) -> None:
+        self._modules = tuple(modules)
         self._handlers = tuple(handlers)
         self._root = root
         self._marker = secrets.token_hex(16)
@@ -78,12 +86,13 @@ class ForkSource:
                     raise SlotError(
                         'slots of their own need Linux or macOS; set `runtime = "in-process"` on Windows'
                     )
-                self._process = ProcessControl()
-                self._process.adopt_orphans()
+                process = ProcessControl()
+                self._process = None if process.adopts_orphans() else process
+                process.adopt_orphans()
                 try:
                     await self._launch()
                 except BaseException:
-                    self._process.leave_orphans()
+                    self._let_go_of_orphans()
                     raise
             self._users.add(user)
 
@@ -103,8 +112,12 @@ class ForkSource:
             self._up.clear()
             if link is not None:
                 await self._end(link, grace_ms)
-            if self._process is not None:
-                self._process.leave_orphans()
+            self._let_go_of_orphans()
+
+    def _let_go_of_orphans(self) -> None:
+        if self._process is not None:  # else another part of this process adopts them, and goes on to
+            self._process.leave_orphans()
+            self._process = None
 
     async def ready(self) -> None:
         """Wait until slots can be made again after the zygote died; raises `SlotError` when it cannot be kept alive."""
@@ -115,11 +128,11 @@ class ForkSource:
         if self._link is None:
             raise SlotError("slots were asked for outside the life of their runner")
 
-    def fork(self, *, once: bool) -> SlotProcess | None:
-        """Make a slot, at once; None while there is no zygote (`ready` waits for it)."""
+    def fork(self, *, once: bool, confinement: Confinement | None = None) -> SlotProcess | None:
+        """Make a slot, at once, held to `confinement`; None while there is no zygote (`ready` waits for it)."""
         if self._link is None or not self._link.alive:
             return None
-        return self._link.fork(once=once)
+        return self._link.fork(once=once, confinement=confinement)
 
     async def _launch(self) -> None:
         ready = await self._launch_one(load=self._forks)
@@ -138,7 +151,7 @@ class ForkSource:
         self._up.set()
 
     async def _launch_one(self, *, load: bool) -> Ready:
-        setup = Setup(self._handlers, self._root, load)
+        setup = Setup(self._handlers, self._root, load, self._modules)
         link = ZygoteLink(setup, self._environment, self._on_lost)
         try:
             ready = await link.start(IMPORT_MS)

@@ -26,7 +26,7 @@ from netscript_workers.runners.handler_threads import HandlerThread, HandlerThre
 from netscript_workers.runners.handlers import Handlers
 from netscript_workers.runners.loop_observer import LoopObserver
 from netscript_workers.runners.print_capture import PrintCapture, RunOutput
-from netscript_workers.runners.slot_process import stopped_by_itself
+from netscript_workers.runners.slot_runner import stopped_by_itself
 
 STOP_GRACE_MS: Final = 500
 

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from netscript_workers.authoring.loading import HandlerRef
+from netscript_workers.domain.command import Confinement
 from netscript_workers.domain.execution import Execution, LogLine, Progress
 from netscript_workers.domain.outcome import Outcome
 from netscript_workers.processes.frames import FrameReader, framed
@@ -38,12 +39,15 @@ __all__ = [
 class Setup(msgspec.Struct, frozen=True, tag="setup", array_like=True):
     """To the zygote, and to a slot that does not come from it: which handlers there are. `root` is the jobs directory.
 
-    `load` false: import none of them, only start interpreters.
+    `load` false: import none of them, only start interpreters. `modules` are those that confinements name. `confinement`, to a
+    slot that does not come from a fork: what it is held to before it imports anything else.
     """
 
     handlers: tuple[HandlerRef, ...]
     root: str
     load: bool = True
+    modules: tuple[str, ...] = ()
+    confinement: Confinement | None = None
 
 
 class Run(msgspec.Struct, frozen=True, tag="run", array_like=True):
@@ -94,12 +98,14 @@ class Done(msgspec.Struct, frozen=True, tag="done", array_like=True):
 class Fork(msgspec.Struct, frozen=True, tag="fork", array_like=True):
     """To the zygote: fork a slot known as `serial`; its frame socket, stdout and stderr come along as descriptors.
 
-    `once`: it serves one run and ends. `ahead`: a fourth descriptor is the socket on which runs come ahead.
+    `once`: it serves one run and ends. `ahead`: a fourth descriptor is the socket on which runs come ahead. `confinement`: what
+    the slot is held to before it looks for its run.
     """
 
     serial: int
     once: bool
     ahead: bool = False
+    confinement: Confinement | None = None
 
 
 class Kill(msgspec.Struct, frozen=True, tag="kill", array_like=True):

@@ -21,12 +21,18 @@ LEVELS: Final = {"stdout": "info", "stderr": "warning"}
 class OutputPipe:
     """Reads `fd` (owned) as it fills; each line goes to the observer of the run under way, and nowhere when there is none."""
 
-    __slots__ = ("_first", "_loop", "_splitter", "_stream", "fd", "observer")
+    __slots__ = ("_first", "_loop", "_on_read", "_splitter", "_stream", "fd", "observer")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, fd: int, stream: str, first: Callable[[], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        fd: int,
+        stream: str,
+        first: Callable[[], None],
+        on_read: Callable[[int], None],
     ) -> None:
         self._loop = loop
+        self._on_read = on_read
         self._first = first
         self._stream = stream
         self._splitter = LineSplitter()
@@ -51,6 +57,7 @@ class OutputPipe:
             self.close()
             return False
         if self.observer is not None:
+            self._on_read(len(data))
             self._report(self._splitter.feed(data))
         return True
 
@@ -91,9 +98,16 @@ class SlotOutputs:
     ) -> None:
         self._loop = loop
         self._first = first
+        self._left: int | None = None
+        self._on_excess: Callable[[], None] | None = None
+        self.is_excessive = False
         self._old: list[OutputPipe] = []
         self._pipes = self._both(stdout, stderr)
         self._watch()
+
+    def limit(self, size: int, on_excess: Callable[[], None]) -> None:
+        """Call `on_excess` once the pipes have brought more than `size` bytes; `is_excessive` tells of it from then on."""
+        self._left, self._on_excess = size, on_excess
 
     def begin_run(self, observer: RunObserver) -> None:
         """Give the lines from here on to `observer`; what came before it is dropped."""
@@ -145,5 +159,13 @@ class SlotOutputs:
                 self._poll.register(pipe.fd, select.POLLIN)
 
     def _both(self, stdout: int, stderr: int) -> tuple[OutputPipe, OutputPipe]:
-        out = OutputPipe(self._loop, stdout, "stdout", self._first)
-        return out, OutputPipe(self._loop, stderr, "stderr", self._first)
+        out = OutputPipe(self._loop, stdout, "stdout", self._first, self._count)
+        return out, OutputPipe(self._loop, stderr, "stderr", self._first, self._count)
+
+    def _count(self, size: int) -> None:
+        if self._left is None:
+            return
+        self._left -= size
+        if self._left < 0 and self._on_excess is not None and not self.is_excessive:
+            self.is_excessive = True
+            self._on_excess()

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import structs
 
 from netscript_workers.domain.execution import Execution
-from netscript_workers.domain.outcome import Cause, Outcome, Usage, crashed, failed
+from netscript_workers.domain.outcome import Outcome, Usage, crashed
 from netscript_workers.domain.target import Target
 from netscript_workers.errors import SlotError
 from netscript_workers.ports.observer import RunObserver
@@ -132,6 +132,15 @@ class SlotProcess:
             self.send(Cancel(self._serial))
         else:
             self._to_cancel = ended
+
+    def limit_output(self, size: int) -> None:
+        """End the process when it has written more than `size` bytes to stdout and stderr."""
+        self._outputs.limit(size, self.kill)
+
+    @property
+    def wrote_too_much(self) -> bool:
+        """Whether it was ended for that."""
+        return self._outputs.is_excessive
 
     def send(self, message: Message) -> None:
         """Send a message, now or as soon as the slot takes it."""
@@ -286,8 +295,3 @@ class SlotProcess:
 def _send_elsewhere(waiting: Waiting) -> None:
     if not waiting.ended.done():
         waiting.ended.set_exception(NotBegunError())
-
-
-def stopped_by_itself() -> Outcome:
-    """Return the outcome of an async handler that cancelled its own task."""
-    return failed("the handler cancelled its own task", Cause.EXCEPTION)

@@ -4,17 +4,18 @@ import asyncio
 import logging
 import time
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Final
 
 from netscript_workers.domain.execution import Execution
-from netscript_workers.domain.outcome import Outcome
-from netscript_workers.domain.target import RunnerMode, Target
+from netscript_workers.domain.outcome import Cause, Outcome, failed
+from netscript_workers.domain.target import Mode, Target
 from netscript_workers.ports.observer import RunObserver
 from netscript_workers.ports.runner import SlotReport
 from netscript_workers.processes.memory import proportional_bytes
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.memory_watch import MemoryWatch
-from netscript_workers.runners.slot_process import SlotProcess, stopped_by_itself
+from netscript_workers.runners.slot_process import SlotProcess
 
 STOP_GRACE_MS: Final = 500
 KILL_SECONDS: Final = 5.0
@@ -25,7 +26,7 @@ _log = logging.getLogger(__name__)
 class SlotRunner:
     """Runs attempts in slots from `source`. `max_memory_mb`: a run that takes its slot far over that is ended."""
 
-    mode: RunnerMode
+    mode: Mode
 
     def __init__(self, source: ForkSource, *, max_memory_mb: int | None = None) -> None:
         self._source = source
@@ -50,14 +51,15 @@ class SlotRunner:
         self, execution: Execution, target: Target, deadline: int, observer: RunObserver
     ) -> Outcome:
         """Run one attempt in a slot; see the port."""
-        slot = await self._slot()
+        slot = await self._slot(self._take)
         return await self._outcome(slot, slot.begin(execution, target.max_attempts, deadline, observer))
 
-    async def _slot(self) -> SlotProcess:
-        slot = self._take()
+    async def _slot(self, take: Callable[[], SlotProcess | None]) -> SlotProcess:
+        """Take a slot for a run, once there is something to make one from."""
+        slot = take()
         while slot is None:
             await self._source.ready()
-            slot = self._take()
+            slot = take()
         self._busy.add(slot)
         self._watch.look()
         return slot
@@ -131,3 +133,8 @@ class SlotRunner:
             busy_ms=round((time.monotonic() - slot.started_at) * 1000) if execution else 0,
             memory=proportional_bytes(slot.pid) if slot.pid else None,
         )
+
+
+def stopped_by_itself() -> Outcome:
+    """Return the outcome of an async handler that cancelled its own task."""
+    return failed("the handler cancelled its own task", Cause.EXCEPTION)

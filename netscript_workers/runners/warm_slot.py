@@ -111,7 +111,7 @@ class WarmSlotRunner(SlotRunner):
     async def _run_now(
         self, run: _UnderWay, execution: Execution, target: Target, deadline: int, observer: RunObserver
     ) -> Outcome:
-        slot = await self._slot()
+        slot = await self._slot(self._take)
         run.given(slot)
         return await self._outcome(slot, slot.begin(execution, target.max_attempts, deadline, observer))
 

@@ -20,11 +20,14 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Final, NoReturn
 
-from netscript_workers.processes.ending import exit_code
+from msgspec import structs
+
 from netscript_workers.processes.prctl import ProcessControl
 from netscript_workers.processes.tree import children_of, kill_tree
 from netscript_workers.runners.child import Slot, make_outputs_live
-from netscript_workers.runners.fork_safety import OOM_SCORE, reseed, slot_oom_score, unsafe_to_fork
+from netscript_workers.runners.confining import confine, prepare, refuse
+from netscript_workers.runners.endings import Endings
+from netscript_workers.runners.fork_safety import reseed, slot_oom_score, take_oom_score, unsafe_to_fork
 from netscript_workers.runners.handlers import Handlers
 from netscript_workers.runners.messages import (
     TO_ZYGOTE,
@@ -46,7 +49,6 @@ _FDS_PER_FORK: Final = 3
 _KILL_SECONDS: Final = 2.0  # how long the end of a slot waits for its last descendant
 _END_SECONDS: Final = 5.0  # how long the end of this process waits for the last of all
 _LOOK_AGAIN_MS: Final = 20
-_RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
 _FAULT_STATUS: Final = 70
 
@@ -70,9 +72,8 @@ class Zygote:
         self._process = ProcessControl()
         self._pid = os.getpid()
         self._slots: dict[int, int] = {}  # serial by pid
-        self._modules_own: frozenset[int] = (
-            frozenset()
-        )  # what the job modules started when they were imported
+        self._modules_own: frozenset[int] = frozenset()  # what the job modules started on import
+        self._endings = Endings()
         self._ended: list[Exited] = []
         self._give_up_at = 0.0
         self._setup = Setup((), "")
@@ -99,6 +100,7 @@ class Zygote:
         setup = self._read_setup()
         handlers = Handlers(setup.handlers, setup.root)
         if setup.load:
+            prepare(setup.modules)
             warm_up()
         errors = handlers.load_all() if setup.load else {}
         self._loop = loop_to_fork() if setup.load else None
@@ -154,6 +156,7 @@ class Zygote:
         elif isinstance(message, Kill):
             for pid, serial in self._slots.items():
                 if serial == message.serial:
+                    self._endings.killing(serial, pid)
                     kill_tree(pid)
                     break
 
@@ -188,7 +191,13 @@ class Zygote:
             self._wake_reading.close()
             self._wake_writing.close()
             self._control.close()
-            self._set_oom_score()
+            take_oom_score(self._oom_score)
+            if order.confinement is not None and self._setup.load:
+                try:
+                    confine(order.confinement)
+                except OSError as error:
+                    refuse(connection, error)
+                    os._exit(0)
             self._be_slot(connection, ahead[0] if ahead else None, once=order.once)
             status = 0
         except BaseException:  # noqa: BLE001 - whatever it is, it must be seen, and must not reach the zygote's code
@@ -210,12 +219,6 @@ class Zygote:
         connections = (socket.socket(fileno=fd) for fd in sockets)
         Slot(*connections, handlers=self._handlers, once=once, loop=self._loop).serve()
 
-    def _set_oom_score(self) -> None:
-        if self._oom_score is not None:
-            fd = os.open(OOM_SCORE, os.O_WRONLY)
-            os.write(fd, self._oom_score)
-            os.close(fd)
-
     def _reap(self) -> None:
         """Take in what has ended, end what it left behind, and report those whose whole family is gone."""
         before = len(self._ended)
@@ -232,22 +235,14 @@ class Zygote:
         if orphans and time.monotonic() < self._give_up_at:
             return
         for exited in self._ended:
-            self._send(_with_survivors(exited, len(orphans)) if orphans else exited)
+            self._send(structs.replace(exited, survivors=len(orphans)) if orphans else exited)
         self._ended.clear()
 
     def _collect(self) -> None:
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, exited in self._endings.reap(self._slots):
             self._modules_own -= {pid}
-            serial = self._slots.pop(pid, None)
-            if serial is not None:
-                cpu_ms = round((usage.ru_utime + usage.ru_stime) * 1000)
-                self._ended.append(Exited(serial, exit_code(status), usage.ru_maxrss * _RSS_UNIT, cpu_ms))
+            if exited is not None:
+                self._ended.append(exited)
 
     def _end_all(self) -> None:
         """End every process below this one, however often it forked or changed its session."""
@@ -277,10 +272,6 @@ class Zygote:
             self._control.sendall(frame(message))
         except ConnectionError:
             raise DaemonGoneError from None
-
-
-def _with_survivors(exited: Exited, count: int) -> Exited:
-    return Exited(exited.serial, exited.status, exited.max_rss, exited.cpu_ms, count)
 
 
 def _wake_up(_number: int, _frame: FrameType | None) -> None:

@@ -10,6 +10,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
+from netscript_workers.domain.command import Confinement
 from netscript_workers.errors import SlotError
 from netscript_workers.processes.ending import ending_in_words
 from netscript_workers.processes.tree import children_of
@@ -92,8 +95,8 @@ class ZygoteLink:
             )
         return self._ready.result()
 
-    def fork(self, *, once: bool) -> SlotProcess:
-        """Ask for a slot; it can be given a run at once. What goes wrong with it is reported as its exit.
+    def fork(self, *, once: bool, confinement: Confinement | None = None) -> SlotProcess:
+        """Ask for a slot, held to `confinement`; it can be given a run at once. What goes wrong with it is reported as its exit.
 
         Raises `SlotError` when this process has no descriptors left for one.
         """
@@ -109,9 +112,9 @@ class ZygoteLink:
             channels.ahead,
         )
         self._slots[serial] = slot
-        self._send(frame(Fork(serial, once, channels.ahead is not None)), channels.of_slot())
+        self._send(frame(Fork(serial, once, channels.ahead is not None, confinement)), channels.of_slot())
         if not self._setup.load:
-            slot.send(self._setup)
+            slot.send(structs.replace(self._setup, confinement=confinement))
         return slot
 
     async def close(self, grace_ms: int) -> None:

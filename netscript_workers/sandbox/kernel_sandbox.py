@@ -100,15 +100,18 @@ class KernelSandbox:
         it returns in the confined one. `root` is the jobs directory, `environ` what that process was started with.
         """
         permissions = target.permissions
-        if self._strictness is Strictness.OFF or permissions is None:
-            return ConfinedRun(CommandSpec(argv=(), env={}, cwd=root))
+        spec = CommandSpec(argv=(), env={}, cwd=root)
+        if self._strictness is Strictness.OFF:
+            return ConfinedRun(spec)
+        if permissions is None:
+            return self._limited(target, spec)
         host = await self._facts()
         needs = needs_of_job(root, self._hidden)
         grants = resolve(permissions, root, environ.get("PATH", _SEARCH_PATH))
         decided = plan(grants, target.limits, needs, host)
         self._judge(target, decided.gaps)
         if decided.rules is None:
-            return ConfinedRun(CommandSpec(argv=(), env={}, cwd=root), decided.gaps)
+            return ConfinedRun(spec, decided.gaps)
         kept = visible(environ, permissions.env, frozenset())
         rules, env, given = await self._with_ways(decided.rules, grants, dict(kept))
         changed = {
@@ -116,7 +119,7 @@ class KernelSandbox:
         }
         names = tuple(os.fsencode(name) for name in kept if name in env)
         rules = msgspec.structs.replace(rules, environment=names, env=changed)
-        spec = CommandSpec(argv=(), env=env, cwd=root, confinement=_confinement(rules))
+        spec = msgspec.structs.replace(spec, env=env, confinement=_confinement(rules))
         start = Start((), needs)
         return ConfinedRun(spec, decided.gaps, grants, start, given, self._proxy, has_view=bool(rules.rooms))
 

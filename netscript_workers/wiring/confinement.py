@@ -1,14 +1,17 @@
 """The sandbox of a project, and what of its permissions this host could not enforce."""
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from netscript_workers.domain.problem import Problem
-from netscript_workers.domain.target import Concept, Target, TaskType
+from netscript_workers.domain.target import ConfinedMode, Target, TaskType
+from netscript_workers.wiring.programs import part_secrets, secret_values
 
 if TYPE_CHECKING:
     from netscript_workers.config import Settings
     from netscript_workers.sandbox.kernel_sandbox import KernelSandbox
+    from netscript_workers.wiring.project import Project
 
 _QUEUE_FILES = ("", "-wal", "-shm", "-journal")
 
@@ -21,8 +24,30 @@ def sandbox_for(settings: "Settings") -> "KernelSandbox":
     return KernelSandbox(Strictness(settings.sandbox.value), [queue + end for end in _QUEUE_FILES])
 
 
+def environment_of_jobs(project: "Project") -> dict[str, str]:
+    """Return what the source of confined jobs is started with: what some of them may see, and none of the daemon's secrets.
+
+    A secret is handed down when a job names its variable; each run then sees its own variables only.
+    """
+    from netscript_workers.sandbox.environment import ALWAYS
+
+    plain, secrets = part_secrets(project.options.environ, secret_values(project.settings))
+    grants = [
+        target.permissions.env
+        for target in project.targets.values()
+        if target.mode is ConfinedMode.CONFINED and target.permissions is not None
+    ]
+    named = {name for grant in grants if isinstance(grant, tuple) for name in grant}
+    shown = plain if any(grant is True for grant in grants) else _only(plain, ALWAYS | named)
+    return {**shown, **_only(secrets, named)}
+
+
+def _only(environ: Mapping[str, str], names: AbstractSet[str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name in names}
+
+
 def unenforceable(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:
-    """Yield what of the tasks' permissions and limits this host cannot enforce: errors under `require`, else warnings.
+    """Yield what of the targets' permissions and limits this host cannot enforce: errors under `require`, else warnings.
 
     Tries out what this host can do, in a process of its own, when there is something to enforce.
     """
@@ -42,10 +67,10 @@ def unenforceable(settings: "Settings", targets: Mapping[str, Target]) -> Iterat
         for gap in checks.missing(target.permissions, target.limits, host):
             key = "limits" if gap.permission.startswith("limits") else "permissions"
             at = settings.place_of(*place.path, key) if place.path else place
-            message = f"the task “{target.id}”: {gap.permission} cannot be enforced here: {gap.why}"
+            message = f"the {target.concept.value} “{target.id}”: {gap.permission} cannot be enforced here: {gap.why}"
             yield problem_at(code, at, message, gap.cure)
 
 
 def _is_confined(target: Target) -> bool:
     has_permissions = target.permissions is not None and target.type is not TaskType.DENO
-    return target.concept is Concept.TASK and (has_permissions or target.limits.processes is not None)
+    return has_permissions or target.limits.processes is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netscript_workers.catalog import Catalog, LiveCatalog
 from netscript_workers.domain.pool import Pool
-from netscript_workers.domain.target import Mode, ProgramMode
+from netscript_workers.domain.target import ConfinedMode, Mode, ProgramMode
 from netscript_workers.ports.queue_admin import WorkerInfo
 from netscript_workers.ports.runner import Runner, SlotReport
 from netscript_workers.ports.service import Service
@@ -100,21 +100,25 @@ def assemble_worker(
 def runners_for(project: "Project") -> dict[Mode, Runner]:
     """Return a runner for each mode that some target uses, with one zygote among those that fork."""
     from netscript_workers.runners.fleet import build_runners
-    from netscript_workers.wiring.confinement import sandbox_for
+    from netscript_workers.wiring.confinement import environment_of_jobs, sandbox_for
     from netscript_workers.wiring.programs import task_commands
 
     settings, catalog = project.settings, project.catalog
+    refs = catalog.handler_refs()
+    confined = {id for id, target in catalog.targets.items() if target.mode is ConfinedMode.CONFINED}
     modes = {target.mode for target in catalog.targets.values()} or {settings.runtime}
     has_tasks = ProgramMode.PROGRAM in modes
     return build_runners(
         modes={*modes, ProgramMode.PROGRAM},  # the runtime directory may bring tasks at any time
-        handlers=catalog.handler_refs(),
+        handlers=[ref for ref in refs if ref.target_id not in confined],
         root=str(settings.jobs_dir),
         max_jobs_per_slot=settings.max_jobs_per_slot,
         max_slot_memory_mb=settings.max_slot_memory_mb,
         commands=task_commands(project),
         sandbox=sandbox_for(settings),
         has_tasks=has_tasks,
+        confined_handlers=[ref for ref in refs if ref.target_id in confined],
+        confined_environment=environment_of_jobs(project) if confined else None,
     )
 
 

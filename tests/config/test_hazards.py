@@ -5,7 +5,7 @@ import pytest
 from netscript_workers import config
 from netscript_workers.config import REFUSED_BY_DAEMON, Subject
 from netscript_workers.domain.permissions import Permissions
-from netscript_workers.domain.target import Concept, Limits, RunnerMode, Source, Target, TaskType
+from netscript_workers.domain.target import Concept, RunnerMode, Source, Target, TaskType
 
 MINUTE = 60_000
 
@@ -97,8 +97,6 @@ def test_a_warning_stands_where_its_key_stands(load):
     ("text", "environ", "targets", "code"),
     [
         ("", {}, [task(schedule="@daily")], "W106"),
-        ("", {}, [job(permissions=Permissions())], "W104"),
-        ("", {}, [job(limits=Limits(memory=1))], "W105"),
         ("", {}, [job(schedule="@daily")], "W106"),
         ('[metrics]\nlisten = "127.0.0.1:9464"', {}, [], "W107"),
         ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318"}, [], "W109"),

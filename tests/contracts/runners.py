@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,10 +13,14 @@ from typing import Any
 from netscript_workers.authoring.loading import HandlerRef
 from netscript_workers.domain.execution import Execution, LogLine, Progress, Status, TriggeredBy
 from netscript_workers.domain.outcome import Outcome
-from netscript_workers.domain.target import Concept, RunnerMode, Source, Target
+from netscript_workers.domain.permissions import PRESETS
+from netscript_workers.domain.target import Concept, ConfinedMode, Mode, RunnerMode, Source, Target
 from netscript_workers.ports.runner import Runner
 from netscript_workers.runners.fleet import build_runners
+from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
 
+# A job with permissions runs in a confined process of its own: with all that can be granted it must not be told apart.
+CONFINED = (ConfinedMode.CONFINED,) if sys.platform == "linux" else ()
 JOBS = Path(__file__).parent / "runner_jobs"
 HANDLERS = {
     "plain": (
@@ -41,7 +47,8 @@ HANDLERS = {
         *("leaves_child", "leaves_talker", "leaves_daemon", "leaves_daemon_and_hangs"),
     ),
 }
-ISOLATED = (RunnerMode.WEB_WORKER, RunnerMode.SUBPROCESS)
+MODES: tuple[Mode, ...] = (*RunnerMode, *CONFINED)
+ISOLATED: tuple[Mode, ...] = (RunnerMode.WEB_WORKER, RunnerMode.SUBPROCESS, *CONFINED)
 PATIENCE = 20.0
 
 
@@ -54,8 +61,17 @@ def refs() -> list[HandlerRef]:
 
 
 @asynccontextmanager
-async def running(mode: RunnerMode, **limits: Any) -> AsyncIterator[Runner]:
-    runner = build_runners(modes={mode}, handlers=refs(), root=str(JOBS), **limits)[mode]
+async def running(mode: Mode, **limits: Any) -> AsyncIterator[Runner]:
+    is_confined = mode is ConfinedMode.CONFINED
+    runner = build_runners(
+        modes={mode},
+        handlers=() if is_confined else refs(),
+        root=str(JOBS),
+        sandbox=KernelSandbox(Strictness.REQUIRE),
+        confined_handlers=refs() if is_confined else (),
+        confined_environment=os.environ,
+        **limits,
+    )[mode]
     await runner.start()
     try:
         yield runner
@@ -109,7 +125,14 @@ def execution(name: str, payload: Any = None, attempt: int = 1) -> Execution:
 
 
 def target(name: str) -> Target:
-    return Target(id=name, concept=Concept.JOB, source=Source.DIRECTORY, file="", path="")
+    return Target(
+        id=name,
+        concept=Concept.JOB,
+        source=Source.DIRECTORY,
+        file="",
+        path="",
+        permissions=PRESETS["all_access"],
+    )
 
 
 async def run(runner: Runner, name: str, payload: Any = None, seen: Seen | None = None) -> Outcome:

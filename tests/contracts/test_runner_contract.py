@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from contracts import runners
-from contracts.runners import run
+from contracts.runners import MODES, run
 from netscript_workers.domain.outcome import Cause, Kind
-from netscript_workers.domain.target import RunnerMode
 from netscript_workers.ports.runner import Runner
 
 
-@pytest.fixture(params=list(RunnerMode))
+@pytest.fixture(params=MODES)
 async def runner(request: pytest.FixtureRequest) -> AsyncIterator[Runner]:
     async with runners.running(request.param) as runner:
         yield runner

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from contracts import runners
-from contracts.runners import ISOLATED, Seen, run
+from contracts.runners import CONFINED, ISOLATED, Seen, run
 from netscript_workers.domain.outcome import Cause, Kind
-from netscript_workers.domain.target import RunnerMode
+from netscript_workers.domain.target import Mode, RunnerMode
 
 MIB = 1024 * 1024
 IN_PROCESS = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
 from contracts import runners
-from netscript_workers.domain.target import RunnerMode
+from netscript_workers.domain.target import Mode, RunnerMode
 
 async def main():
     if len(sys.argv) > 3:
@@ -42,7 +42,7 @@ asyncio.run(main())
         ("kills_itself", -signal.SIGKILL, "SIGKILL"),
     ],
 )
-async def test_a_crash_fails_that_attempt_only(mode: RunnerMode, name: str, code: int, words: str):
+async def test_a_crash_fails_that_attempt_only(mode: Mode, name: str, code: int, words: str):
     async with runners.running(mode) as runner:
         neighbour = asyncio.ensure_future(run(runner, "obeys", seen=(seen := Seen())))
         await seen.under_way()
@@ -56,7 +56,7 @@ async def test_a_crash_fails_that_attempt_only(mode: RunnerMode, name: str, code
 
 
 @pytest.mark.parametrize("mode", ISOLATED)
-async def test_the_last_words_of_a_crash_are_kept(mode: RunnerMode):
+async def test_the_last_words_of_a_crash_are_kept(mode: Mode):
     async with runners.running(mode) as runner:
         seen = Seen()
         await run(runner, "exits_hard", seen=seen)
@@ -79,7 +79,7 @@ async def test_in_process_want_of_memory_fails_the_attempt_where_the_system_refu
 
 
 @pytest.mark.parametrize("mode", ISOLATED)
-async def test_a_run_far_over_the_memory_of_a_slot_is_ended_and_says_so(mode: RunnerMode):
+async def test_a_run_far_over_the_memory_of_a_slot_is_ended_and_says_so(mode: Mode):
     async with runners.running(mode, max_slot_memory_mb=64) as runner:
         neighbour = asyncio.ensure_future(run(runner, "obeys", seen=(seen := Seen())))
         await seen.under_way()
@@ -122,10 +122,13 @@ async def test_what_a_left_behind_process_prints_is_never_taken_for_the_next_run
 
 
 @pytest.mark.parametrize("mode", ISOLATED)
-async def test_a_killed_run_takes_its_daemonised_grandchildren_along(mode: RunnerMode):
+async def test_a_killed_run_takes_its_daemonised_grandchildren_along(mode: Mode):
     async with runners.running(mode) as runner:
         seen, _ = await runners.stopped(runner, "leaves_daemon_and_hangs")
-        assert not runners.is_alive(int(seen.of("log")[0]))
+        if (
+            mode not in CONFINED
+        ):  # there the id is one of a room that has ended; that nothing is left, the suite itself looks
+            assert not runners.is_alive(int(seen.of("log")[0]))
 
 
 async def _in_process(name: str, *arguments: str) -> tuple[int, str]:

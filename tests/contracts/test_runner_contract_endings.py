@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from contracts import runners
-from contracts.runners import ISOLATED, PATIENCE, Seen, run, stopped
+from contracts.runners import ISOLATED, MODES, PATIENCE, Seen, run, stopped
 from netscript_workers.domain.outcome import Kind
-from netscript_workers.domain.target import RunnerMode
+from netscript_workers.domain.target import Mode, RunnerMode
 
 ENDS_WITHIN = 10.0  # the grace and a kill, on a machine that is busy with other tests
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_an_async_handler_is_cancelled_and_may_clean_up(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_async_handler_is_cancelled_and_may_clean_up(mode: Mode):
     async with runners.running(mode) as runner:
         seen, seconds = await stopped(runner, "sleeps_async")
         assert seen.of("log") == ["under way", "cleaned up"]
@@ -23,8 +23,8 @@ async def test_an_async_handler_is_cancelled_and_may_clean_up(mode: RunnerMode):
         assert (await run(runner, "nothing")).kind is Kind.SUCCEEDED
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_a_plain_function_that_asks_learns_that_it_must_end(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_plain_function_that_asks_learns_that_it_must_end(mode: Mode):
     async with runners.running(mode) as runner:
         seen, _ = await stopped(runner, "obeys")
         assert seen.of("log") == ["under way", "obeyed"]
@@ -32,7 +32,7 @@ async def test_a_plain_function_that_asks_learns_that_it_must_end(mode: RunnerMo
 
 @pytest.mark.parametrize("mode", ISOLATED)
 @pytest.mark.parametrize("name", ["sleeps", "spins", "blocks_signals", "swallows"])
-async def test_a_runaway_is_killed_and_the_next_run_is_served(mode: RunnerMode, name: str):
+async def test_a_runaway_is_killed_and_the_next_run_is_served(mode: Mode, name: str):
     async with runners.running(mode) as runner:
         pid = 0
 
@@ -50,7 +50,7 @@ async def test_a_runaway_is_killed_and_the_next_run_is_served(mode: RunnerMode, 
 
 
 @pytest.mark.parametrize("mode", ISOLATED)
-async def test_a_second_cancellation_does_not_wait_for_the_grace(mode: RunnerMode):
+async def test_a_second_cancellation_does_not_wait_for_the_grace(mode: Mode):
     async with runners.running(mode) as runner:
         seen = Seen()
         task = asyncio.ensure_future(run(runner, "sleeps", seen=seen))
@@ -81,7 +81,7 @@ async def test_in_process_a_runaway_is_abandoned_reported_and_shown_until_it_end
 
 
 @pytest.mark.parametrize("mode", ISOLATED)
-async def test_stopping_a_runner_leaves_no_process(mode: RunnerMode):
+async def test_stopping_a_runner_leaves_no_process(mode: Mode):
     async with runners.running(mode) as runner:
         await asyncio.gather(*(run(runner, "where") for _ in range(4)))
         pids = [report.pid for report in runner.slots()]

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from contracts import runners
-from contracts.runners import run, stopped
+from contracts.runners import MODES, run, stopped
 from netscript_workers.domain.outcome import Kind
-from netscript_workers.domain.target import RunnerMode
+from netscript_workers.domain.target import Mode
 from netscript_workers.runners.slot_loop import SlotLoop
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("name", "result"),
     [
@@ -21,9 +21,7 @@ from netscript_workers.runners.slot_loop import SlotLoop
         ("talks_to_itself", {"heard": "an echo"}),
     ],
 )
-async def test_a_handler_uses_the_loop_as_it_would_anywhere(
-    mode: RunnerMode, name: str, result: dict[str, Any]
-):
+async def test_a_handler_uses_the_loop_as_it_would_anywhere(mode: Mode, name: str, result: dict[str, Any]):
     async with runners.running(mode) as runner:
         for _ in range(2):  # the first run of a slot and one after it
             outcome = await run(runner, name)
@@ -31,16 +29,16 @@ async def test_a_handler_uses_the_loop_as_it_would_anywhere(
             assert json.loads(outcome.result or b"") == result
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_a_loop_that_waits_is_woken_by_a_thread(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_loop_that_waits_is_woken_by_a_thread(mode: Mode):
     async with runners.running(mode) as runner:
         for _ in range(20):  # the thread may be faster than the first wait, or slower
             outcome = await run(runner, "woken_by_thread")
             assert (outcome.error, outcome.kind) == (None, Kind.SUCCEEDED)
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_a_handler_that_goes_round_without_ever_waiting_is_cancelled(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_handler_that_goes_round_without_ever_waiting_is_cancelled(mode: Mode):
     async with runners.running(mode) as runner:
         await stopped(runner, "goes_round")
         assert (await run(runner, "nothing_async")).kind is Kind.SUCCEEDED

@@ -5,24 +5,24 @@ import asyncio
 import pytest
 
 from contracts import runners
-from contracts.runners import ISOLATED, Seen, run
+from contracts.runners import ISOLATED, MODES, Seen, run
 from netscript_workers.domain.execution import Progress
 from netscript_workers.domain.outcome import Kind
-from netscript_workers.domain.target import RunnerMode
+from netscript_workers.domain.target import Mode
 
 # The runner is started inside the test: pytest gives each phase of a test another stdout.
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_progress_arrives_before_the_run_ends(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_progress_arrives_before_the_run_ends(mode: Mode):
     async with runners.running(mode) as runner:
         seen = Seen()
         await run(runner, "progresses", seen=seen)
         assert seen.reports == [Progress(10, "charging"), Progress(90, "charged")]
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_log_lines_arrive_in_order_with_their_level(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_log_lines_arrive_in_order_with_their_level(mode: Mode):
     async with runners.running(mode) as runner:
         seen = Seen()
         await run(runner, "logs", seen=seen)
@@ -32,8 +32,8 @@ async def test_log_lines_arrive_in_order_with_their_level(mode: RunnerMode):
         ]
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_what_is_printed_arrives_by_stream_with_a_last_line_left_open(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_is_printed_arrives_by_stream_with_a_last_line_left_open(mode: Mode):
     async with runners.running(mode) as runner:
         seen = Seen()
         await run(runner, "prints", seen=seen)
@@ -41,8 +41,8 @@ async def test_what_is_printed_arrives_by_stream_with_a_last_line_left_open(mode
         assert seen.of("stderr") == ["to stderr"]
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_an_async_handler_and_its_threads_are_captured(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_an_async_handler_and_its_threads_are_captured(mode: Mode):
     async with runners.running(mode) as runner:
         seen = Seen()
         await run(runner, "prints_async", seen=seen)
@@ -51,8 +51,8 @@ async def test_an_async_handler_and_its_threads_are_captured(mode: RunnerMode):
         ]
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_runs_side_by_side_keep_their_lines_apart(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_runs_side_by_side_keep_their_lines_apart(mode: Mode):
     async with runners.running(mode) as runner:
         both = Seen(), Seen()
         await asyncio.gather(run(runner, "prints", seen=both[0]), run(runner, "prints_async", seen=both[1]))
@@ -60,8 +60,8 @@ async def test_runs_side_by_side_keep_their_lines_apart(mode: RunnerMode):
         assert all("prints_async" in line for line in both[1].of("stdout"))
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_ten_megabytes_of_prints_pass_with_the_last_line(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_ten_megabytes_of_prints_pass_with_the_last_line(mode: Mode):
     async with runners.running(mode) as runner:
         seen = Seen()
         outcome = await run(runner, "prints_much", seen=seen)
@@ -71,8 +71,8 @@ async def test_ten_megabytes_of_prints_pass_with_the_last_line(mode: RunnerMode)
         assert lines[-1] == "the last line"
 
 
-@pytest.mark.parametrize("mode", list(RunnerMode))
-async def test_a_very_long_line_is_cut_and_says_so(mode: RunnerMode):
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_very_long_line_is_cut_and_says_so(mode: Mode):
     async with runners.running(mode) as runner:
         seen = Seen()
         await run(runner, "prints_long", seen=seen)
@@ -83,7 +83,7 @@ async def test_a_very_long_line_is_cut_and_says_so(mode: RunnerMode):
 
 
 @pytest.mark.parametrize("mode", ISOLATED)
-async def test_programs_that_a_handler_starts_are_captured_too(mode: RunnerMode):
+async def test_programs_that_a_handler_starts_are_captured_too(mode: Mode):
     async with runners.running(mode) as runner:
         seen = Seen()
         await run(runner, "prints_below", seen=seen)
@@ -91,7 +91,7 @@ async def test_programs_that_a_handler_starts_are_captured_too(mode: RunnerMode)
 
 
 @pytest.mark.parametrize("mode", ISOLATED)
-async def test_each_attempt_tells_its_peak_memory_and_processor_time(mode: RunnerMode):
+async def test_each_attempt_tells_its_peak_memory_and_processor_time(mode: Mode):
     async with runners.running(mode) as runner:
         small = (await run(runner, "nothing")).usage
         large = (await run(runner, "big", {"blob": "b" * 8_000_000})).usage

@@ -107,6 +107,7 @@ async def test_a_run_that_writes_more_than_it_may_is_ended(bench, host):
 async def test_limits_bind_without_permissions_too(bench, host):
     done = await outcome_of(bench, host, bench.script("while :; do :; done", limits=Limits(cpu_seconds=1)))
     assert done.kind is Kind.CRASHED
+    assert "limits.cpu_seconds of 1" in done.error
 
 
 async def test_a_large_payload_reaches_a_confined_run(bench, host):

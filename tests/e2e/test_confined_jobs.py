@@ -1,0 +1,88 @@
+"""Jobs with permissions and limits, run by the real daemon from the real command line."""
+
+import sys
+
+import pytest
+
+from support.daemons import Project
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux"),
+]
+CONFIG = """
+runtime = "in-process"
+
+[[jobs]]
+id = "shows"
+entrypoint = "held.py:shows"
+permissions = { env = ["SHOP_TOKEN", "REDIS_URL"] }
+
+[[jobs]]
+id = "reads"
+entrypoint = "held.py:reads"
+permissions = "none"
+max_retries = 0
+
+[[jobs]]
+id = "grows"
+entrypoint = "held.py:grows"
+limits = { memory = "400M" }
+max_retries = 0
+"""
+MODULE = """
+import os
+
+def shows(ctx):
+    return {"names": sorted(os.environ), "pid": os.getppid()}
+
+def reads(ctx, payload: dict):
+    return open(payload["path"]).read()
+
+def grows(ctx):
+    return len(b"x" * 900_000_000)
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Project:
+    monkeypatch.setenv("SHOP_TOKEN", "of-the-shop")
+    monkeypatch.setenv("UNNAMED", "not for the job")
+    monkeypatch.setenv("REDIS_URL", "redis://:hunter2hunter2@127.0.0.1:1/0")
+    return Project(tmp_path / "p", 'queue_provider = "deno-kv"\n' + CONFIG, held=MODULE)
+
+
+def test_a_job_sees_the_variables_it_names_and_a_secret_only_when_it_names_it(project):
+    with project.daemon():
+        names = project.json("trigger", "shows", "--wait")["result"]["names"]
+    assert {"SHOP_TOKEN", "REDIS_URL"} <= set(names)
+    assert "UNNAMED" not in names
+
+
+def test_a_denied_job_is_dead_with_its_own_cause_and_the_line_that_would_allow_it(project, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    with project.daemon():
+        done = project.run("trigger", "reads", "--payload", f'{{"path": "{secret}"}}', "--wait", "--json")
+        assert done.returncode == 1
+        (dead,) = project.json("dead", "list")
+        assert f'read = ["{secret}"]' in dead["execution"]["error"]
+        shown = project.run("show", dead["execution"]["id"]).stdout
+        assert "permission-denied" in shown
+
+
+def test_a_job_over_its_memory_limit_fails_and_the_daemon_goes_on(project):
+    with project.daemon():
+        done = project.run("trigger", "grows", "--wait", "--json")
+        assert done.returncode == 1
+        assert "MemoryError" in done.stdout
+        assert project.json("trigger", "shows", "--wait")["status"] == "completed"
+
+
+def test_exec_confines_a_job_as_the_daemon_does(project, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    done = project.run("exec", "reads", "--payload", f'{{"path": "{secret}"}}')
+    assert done.returncode == 1
+    assert "permission denied" in done.stderr
