@@ -50,8 +50,8 @@ class TickBook(Protocol):
 
         None when `at` is not later than its target's last tick (somebody enqueued it), or when the target is not known: it
         was forgotten, or nobody has asked for its `standing`, which makes it known. Else `at` becomes the last and the request
-        is enqueued as `enqueue_many` does it, workers woken. All in one transaction: each tick is noted and enqueued or
-        neither, also when the process or the server dies in the middle. After an error it may be said again with the same ticks.
+        is enqueued as `enqueue_many` does it, workers woken. Each tick is noted and enqueued in one transaction, or neither, also
+        when the process or the server dies in the middle. After an error the same ticks may be given again.
         """
         ...
 
