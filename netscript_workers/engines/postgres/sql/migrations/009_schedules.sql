@@ -62,11 +62,6 @@ BEGIN
     SELECT FROM unnest(p_schedules, p_moments) AS g (schedule, moment)
     JOIN netscript.schedule AS s ON s.queue + 0 = p_queue AND s.target = g.schedule AND s.last < g.moment
   ) THEN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-      RAISE EXCEPTION 'ticks are enqueued in transactions of READ COMMITTED only, and this one is %',
-        upper(current_setting('transaction_isolation'))
-      USING ERRCODE = 'NS001', DETAIL = 'Its snapshot may be older than the ticks that others have enqueued.';
-    END IF;
     PERFORM FROM netscript.schedule AS s
     WHERE s.queue + 0 = p_queue AND s.target = ANY (p_schedules)
     ORDER BY s.target
