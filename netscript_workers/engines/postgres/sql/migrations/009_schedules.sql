@@ -21,21 +21,27 @@ DECLARE
   v_now bigint := coalesce(p_now, netscript.now_ms());
   v_last bigint[];
 BEGIN
-  LOOP
-    v_last := ARRAY(
-      SELECT s.last
-      FROM unnest(p_targets) WITH ORDINALITY AS g (target, place)
-      LEFT JOIN netscript.schedule AS s ON s.queue + 0 = p_queue AND s.target = g.target
-      ORDER BY g.place
-    );
-    EXIT WHEN array_position(v_last, NULL) IS NULL;
+  v_last := ARRAY(
+    SELECT s.last
+    FROM unnest(p_targets) WITH ORDINALITY AS g (target, place)
+    LEFT JOIN netscript.schedule AS s ON s.queue + 0 = p_queue AND s.target = g.target
+    ORDER BY g.place
+  );
+  IF array_position(v_last, NULL) IS NOT NULL THEN
     INSERT INTO netscript.schedule (queue, target, last)
     SELECT DISTINCT p_queue, g.target COLLATE "C" AS target, v_now
     FROM unnest(p_targets, v_last) AS g (target, last)
     WHERE g.last IS NULL
     ORDER BY target
     ON CONFLICT DO NOTHING;
-  END LOOP;
+    -- Another may have noted it before, or taken it away since: then it began now and was forgotten.
+    v_last := ARRAY(
+      SELECT coalesce(s.last, v_now)
+      FROM unnest(p_targets) WITH ORDINALITY AS g (target, place)
+      LEFT JOIN netscript.schedule AS s ON s.queue + 0 = p_queue AND s.target = g.target
+      ORDER BY g.place
+    );
+  END IF;
   RETURN QUERY SELECT v_now, v_last;
 END $$;
 
