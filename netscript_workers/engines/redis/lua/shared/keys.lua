@@ -13,6 +13,7 @@
 --   living            how many of each correlation id have not ended
 --   ageing, dead      what has ended, by the end of its live age; dead letters, by the time of their failure
 --   garbage, raw      what was no execution of ours     workers   what they say of themselves     seq   the last place given
+--   ticks             how far each schedule is: the latest tick that was enqueued
 --   c:<engine>        the last claim of an engine, for as long as its answer may be asked for again
 --
 -- ARGV[1] is the time of records and due times in ms, empty for the server's. ARGV[2] is the batch, as msgpack.
