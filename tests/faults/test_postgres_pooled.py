@@ -16,6 +16,7 @@ from netscript_workers.engines.postgres.statements import statement
 from netscript_workers.errors import EngineError
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue import Claim
+from netscript_workers.ports.schedules import Tick
 from support.pgbouncer import PgBouncer
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
@@ -56,6 +57,22 @@ async def test_work_arrives_runs_and_ends(two):
     (record,) = await asyncio.wait_for(ending_of_first, BOUND_MS / 2000)
     assert record.status is Status.COMPLETED
     assert len(await other.find(HistoryQuery(limit=None))) == 50
+
+
+async def test_schedulers_enqueue_each_tick_once(two):
+    targets = [f"t{number}" for number in range(50)]
+    now = (await two[0].standing(targets)).now
+
+    async def schedule(one, order) -> int:
+        made = 0
+        for moment in range(1, 6):
+            answers = await one.enqueue_ticks([Tick(target, now + moment, new(target)) for target in order])
+            made += len(answers) - answers.count(None)
+        return made
+
+    parts = [(one, order) for one in two for order in (targets, targets[::-1])]
+    assert sum(await asyncio.gather(*(schedule(*part) for part in parts))) == 250
+    assert len(await claimed_ids(two[1], 500)) == 250
 
 
 async def test_many_at_once_share_few_server_connections(two):
