@@ -1,4 +1,4 @@
-"""`workers combined` and `workers worker`: the daemon."""
+"""`workers combined`, `workers worker` and `workers scheduler`: the daemon."""
 
 import sys
 from collections.abc import Callable
@@ -11,7 +11,10 @@ from netscript_workers.cli import options
 if TYPE_CHECKING:
     from netscript_workers.config import LoadOptions
 
-_Drain = Annotated[bool, typer.Option("--drain", help="Exit 0 once the queue is empty.")]
+_Drain = Annotated[
+    bool,
+    typer.Option("--drain", help="Exit 0 once the queue is empty; schedules enqueue nothing meanwhile."),
+]
 
 _NoMigrate = Annotated[
     bool,
@@ -45,6 +48,15 @@ def register(app: typer.Typer) -> None:
             "workers worker", "workers worker --topic mail --topic reports --runtime subprocess"
         ),
     )(_command("worker"))
+    app.command(
+        "scheduler",
+        help="Run a scheduler alone: it enqueues what has a schedule, and runs nothing.\n\nAny number may run, beside any number "
+        "of `workers combined`: each tick is enqueued once. SIGTERM and SIGINT end it.",
+        rich_help_panel=options.RUNNING,
+        epilog=options.examples(
+            "workers scheduler", "workers scheduler --config /etc/netscript-workers/config.toml"
+        ),
+    )(_scheduler)
 
 
 def _command(role: str) -> Callable[..., None]:
@@ -73,6 +85,17 @@ def _command(role: str) -> Callable[..., None]:
         raise typer.Exit(_run(loaded, role, drain, migrate=not no_migrate))
 
     return run
+
+
+def _scheduler(
+    config: options.Config = None,
+    provider: options.Provider = None,
+    no_migrate: _NoMigrate = False,
+    log_level: options.LogLevel = None,
+    log_format: options.LogFormat = None,
+) -> None:
+    loaded = options.load_options(config, provider=provider, log_level=log_level, log_format=log_format)
+    raise typer.Exit(_run(loaded, "scheduler", drain=False, migrate=not no_migrate))
 
 
 def _run(loaded: "LoadOptions", role: str, drain: bool, *, migrate: bool) -> int:

@@ -74,7 +74,7 @@ def judge(options: "LoadOptions", wanted: Wanted) -> Verdict:
         topics=options.topics,
     )
     problems += config.hazards(settings, subject)
-    problems += config.unavailable(settings, catalog.targets)
+    problems += config.unavailable(settings)
     problems += _unenforceable(settings, catalog)
     plan = config.make_plan(loaded, settings, catalog.targets)
     problems += _over_memory(plan, wanted.max_memory)

@@ -1,12 +1,11 @@
 """What this version cannot do yet. `validate` warns of it; a daemon that needs it refuses to start (78)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from netscript_workers.config.choices import ScalingMode
 from netscript_workers.config.place import Place, problem_at
 from netscript_workers.domain.problem import Problem
-from netscript_workers.domain.target import Target
 
 if TYPE_CHECKING:
     from netscript_workers.config.settings import Settings
@@ -16,31 +15,12 @@ REFUSED_BY_DAEMON: Final = frozenset(f"W{number}" for number in range(103, 110))
 _LATER: Final = "not available in this version"
 
 
-def unavailable(settings: "Settings", targets: Mapping[str, Target]) -> list[Problem]:
-    """Return what `settings` and `targets` ask for and this version cannot do, as warnings W103 and up.
+def unavailable(settings: "Settings") -> list[Problem]:
+    """Return what `settings` ask for and this version cannot do, as warnings W103 and up.
 
     Those in `REFUSED_BY_DAEMON` stop a daemon; the others concern commands that do not exist yet.
     """
-    return [*_targets(settings, targets), *_around(settings)]
-
-
-def _targets(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:
-    places = {declaration.id: place for place, declaration in settings.placed_declarations()}
-    for target in targets.values():
-        if target.enabled:
-            yield from _target(settings, target, places.get(target.id, Place(file=target.file)))
-
-
-def _target(settings: "Settings", target: Target, place: Place) -> Iterator[Problem]:
-    def at(key: str) -> Place:
-        return settings.place_of(*place.path, key) if place.path else place
-
-    what = f"the {target.concept.value} “{target.id}”"
-    if target.schedule is not None:
-        message = f"{what} has a schedule: schedules are {_LATER}"
-        yield problem_at(
-            "W106", at("schedule"), message, "trigger it from cron: workers trigger " + target.id
-        )
+    return list(_around(settings))
 
 
 def _around(settings: "Settings") -> Iterator[Problem]:

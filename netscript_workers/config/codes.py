@@ -60,7 +60,6 @@ WARNINGS: Final[Mapping[str, str]] = {
 }
 
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
-    "W106": "schedules",
     "W107": "metrics",
     "W109": "exporting telemetry (OTEL_* variables)",
     "W110": "distributed groups (workers run)",

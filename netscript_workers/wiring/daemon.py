@@ -1,10 +1,10 @@
-"""The daemon of `workers combined` and `workers worker`."""
+"""The daemon of `workers combined`, `workers worker` and `workers scheduler`."""
 
 import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -15,23 +15,31 @@ from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.problem import Problem, Severity
 from netscript_workers.domain.target import Target
 from netscript_workers.errors import ConfigError
+from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.tables import Upkeep
 from netscript_workers.retention import Sweeper
+from netscript_workers.scheduler.timetable import schedules_of
 from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.engine import engine_for
 from netscript_workers.wiring.project import Project, sources_of, told
 from netscript_workers.wiring.reaching import reach
 from netscript_workers.wiring.runtime_watch import RuntimeWatch
+from netscript_workers.wiring.scheduling import describe_scheduler, scheduler_over
 from netscript_workers.wiring.worker import assemble_worker, describe_worker, runners_for, worker_name
 from netscript_workers.worker.drain import drained
+from netscript_workers.worker.faults import Faults
 from netscript_workers.worker.leases import LeaseTerms
+from netscript_workers.worker.outage import Outages
 from netscript_workers.worker.presence import Presence
 
 # How long the loop's thread may hold the interpreter while the engine's thread waits for it. The engine needs it for some
 # microseconds after each statement; at Python's 5 ms a busy loop made a transaction of five statements wait 25 ms.
 # Measured with no-op runs in-process: 21,000/s at 5 ms, 28,000/s at 0.1 ms.
 SWITCH_INTERVAL_S: Final = 0.0001
+
+COMBINED: Final = "combined"
+SCHEDULER: Final = "scheduler"
 
 log = logging.getLogger("netscript_workers.daemon")
 
@@ -79,13 +87,60 @@ class ConfiguredDaemon:
                 settings.connections.deno_kv_path,
             )
 
+    def _engine(self, live: LiveCatalog) -> Engine:
+        settings = self._project.settings
+        terms = Terms(find=live.targets.get, max_payload_bytes=settings.max_payload_bytes)
+        return engine_for(settings, terms, upkeep=Upkeep.UPGRADE if self._migrate else Upkeep.LEAVE)
+
     def _assembled(self) -> Daemon:
+        return self._scheduler_alone() if self._role == SCHEDULER else self._with_worker()
+
+    def _scheduler_alone(self) -> Daemon:
         project, settings = self._project, self._project.settings
-        pool = pool_of(project)
-        terms = Terms(find=project.targets.get, max_payload_bytes=settings.max_payload_bytes)
-        engine = engine_for(settings, terms, upkeep=Upkeep.UPGRADE if self._migrate else Upkeep.LEAVE)
         name = worker_name(project.options.environ)
         live = LiveCatalog(project.catalog)
+        engine, outages, faults = self._engine(live), Outages(), Faults()
+        scheduler = scheduler_over(engine, live.targets, outages, faults)
+        describe = partial(describe_scheduler, name, time.time_ns() // 1_000_000)
+        topics = frozenset(target.topic for target in project.targets.values())
+        return Daemon(
+            DaemonParts(
+                engine=engine,
+                reach=partial(reach, engine, settings),
+                line=scheduler,
+                services=(
+                    self._runtime_watch(live, topics, scheduler.targets_changed, faults),
+                    Presence(engine, describe, outages, faults),
+                ),
+                slots=list,
+                fault=faults.wait,
+                drained=None,
+                connect_timeout=settings.connect_timeout,
+                shutdown_timeout=settings.shutdown_timeout,
+                greeting=f"scheduler {name} is up: {_scheduled(project.targets)}",
+            )
+        )
+
+    def _runtime_watch(
+        self, live: LiveCatalog, topics: frozenset[str], changed: Callable[[], None], faults: Faults
+    ) -> RuntimeWatch:
+        settings = self._project.settings
+        return RuntimeWatch(
+            settings.runtime_dir,
+            self._project.base,
+            sources_of(settings),
+            live,
+            topics,
+            changed,
+            faults,
+        )
+
+    def _with_worker(self) -> Daemon:
+        project, settings = self._project, self._project.settings
+        pool = pool_of(project)
+        name = worker_name(project.options.environ)
+        live = LiveCatalog(project.catalog)
+        engine = self._engine(live)
         assembly = assemble_worker(
             engine,
             live,
@@ -96,23 +151,27 @@ class ConfiguredDaemon:
         if self._drain:
             assembly.worker.track_retries()  # before the first run, whose retry a drain waits for
         describe = partial(describe_worker, assembly, name, self._role, time.time_ns() // 1_000_000)
-        watch = RuntimeWatch(
-            settings.runtime_dir,
-            project.base,
-            sources_of(settings),
-            live,
-            frozenset(topic for lane in pool.lanes for topic in lane.topics),
-            assembly.worker.targets_changed,
-            partial(_cannot_do, settings),
-            assembly.faults,
+        # A drain ends when the queue is empty: it must not be filled meanwhile.
+        schedulers = (
+            [scheduler_over(engine, live.targets, assembly.outages, assembly.faults)]
+            if self._role == COMBINED and not self._drain
+            else []
         )
+
+        def changed() -> None:
+            assembly.worker.targets_changed()
+            for scheduler in schedulers:
+                scheduler.targets_changed()
+
+        topics = frozenset(topic for lane in pool.lanes for topic in lane.topics)
+        watch = self._runtime_watch(live, topics, changed, assembly.faults)
         presence = Presence(engine, describe, assembly.outages, assembly.faults)
         return Daemon(
             DaemonParts(
                 engine=engine,
                 reach=partial(reach, engine, settings),
                 line=assembly.worker,
-                services=(*assembly.services, watch, presence, Sweeper(engine)),
+                services=(*assembly.services, watch, presence, Sweeper(engine), *schedulers),
                 slots=assembly.slots,
                 fault=assembly.faults.wait,
                 drained=partial(drained, assembly.worker, assembly.settler, engine, assembly.outages)
@@ -133,15 +192,15 @@ def build_daemon(
     Raises `ConfigError` (78) when the configuration needs what this version cannot do: nothing is accepted and ignored.
     """
     if project.settings.enabled:
-        missing = _cannot_do(project.settings, project.targets)
+        missing = _cannot_do(project.settings)
         if missing:
             lines = "\n".join(f"  {told(problem)}" for problem in missing)
             raise ConfigError(f"this version cannot do what the configuration asks for:\n{lines}")
     return ConfiguredDaemon(project, role=role, drain=drain, migrate=migrate)
 
 
-def _cannot_do(settings: config.Settings, targets: Mapping[str, Target]) -> list[Problem]:
-    return [one for one in config.unavailable(settings, targets) if one.code in config.REFUSED_BY_DAEMON]
+def _cannot_do(settings: config.Settings) -> list[Problem]:
+    return [one for one in config.unavailable(settings) if one.code in config.REFUSED_BY_DAEMON]
 
 
 def pool_of(project: Project) -> Pool:
@@ -160,3 +219,8 @@ def _greeting(project: Project, pool: Pool, name: str) -> str:
     lanes = ", ".join(f"{'+'.join(lane.topics)} ({lane.limit})" for lane in pool.lanes)
     what = ", ".join(counts) or _NOTHING
     return f"worker {name} is up: {what}; {pool.size} slots; topics {lanes}; runtime {project.settings.runtime.value}"
+
+
+def _scheduled(targets: Mapping[str, Target]) -> str:
+    count = len(schedules_of(targets.values()))
+    return f"{count} schedules" if count != 1 else "1 schedule"

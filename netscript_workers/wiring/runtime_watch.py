@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from netscript_workers import config
 from netscript_workers.catalog import Catalog, CatalogSources, LiveCatalog, overlay
-from netscript_workers.domain.problem import Problem, Severity
-from netscript_workers.domain.target import Target
+from netscript_workers.domain.problem import Severity
 from netscript_workers.wiring.telling import told
 from netscript_workers.worker.faults import Faults, end
 
@@ -21,8 +20,7 @@ log = logging.getLogger("netscript_workers.runtime")
 class RuntimeWatch:
     """Looks at the directory a few times a second; what is broken is reported, and the last good version stays. A `Service`.
 
-    `base` is the project without the directory. `changed` is called after each exchange. `unavailable` says what targets ask for
-    and this daemon cannot do. `topics` are those that this worker
+    `base` is the project without the directory. `changed` is called after each exchange. `topics` are those that this worker
     serves: a task in another one waits for a restart, and the log says so.
     """
 
@@ -36,7 +34,6 @@ class RuntimeWatch:
         live: LiveCatalog,
         topics: frozenset[str],
         changed: Callable[[], None],
-        unavailable: Callable[[Mapping[str, Target]], list[Problem]],
         faults: Faults,
     ) -> None:
         self._root = root
@@ -45,7 +42,6 @@ class RuntimeWatch:
         self._live = live
         self._topics = topics
         self._changed = changed
-        self._unavailable = unavailable
         self._faults = faults
         self._seen = config.fingerprint(root)
         self._task: asyncio.Task[None] | None = None
@@ -72,12 +68,10 @@ class RuntimeWatch:
         layer = config.read_runtime_dir(self._root)
         catalog = overlay(self._base, layer, self._sources)
         new = [problem for problem in catalog.problems if problem not in self._base.problems]
-        cannot = self._unavailable(catalog.targets)
-        new += cannot
         for problem in new:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
             log.log(level, "%s", told(problem))
-        if cannot or any(problem.severity is Severity.ERROR for problem in new):
+        if any(problem.severity is Severity.ERROR for problem in new):
             log.error("%s is not taken over as it is now; the last good version stays", self._root)
             return
         before = self._live.current.targets

@@ -19,7 +19,19 @@ VARIABLES = {
     "--log-format": "WORKERS_LOG_FORMAT",
 }
 COMMANDS = {
-    *("combined", "worker", "validate", "trigger", "executions", "show", "logs", "cancel", "retry"),
+    *(
+        "combined",
+        "worker",
+        "scheduler",
+        "schedule",
+        "validate",
+        "trigger",
+        "executions",
+        "show",
+        "logs",
+        "cancel",
+        "retry",
+    ),
     *("dead list", "dead requeue", "dead purge", "pause", "resume", "status", "jobs", "tasks"),
     *(
         "init",

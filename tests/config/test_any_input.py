@@ -68,5 +68,5 @@ def test_any_document_and_environment_are_judged(document, environ):
         wrong = [problem for problem in loaded.problems if problem.severity is Severity.ERROR]
         assert (loaded.settings is None) == bool(wrong)
         assert "concurrency" in loaded.origins
-        config.unavailable(loaded.partial, {})
+        config.unavailable(loaded.partial)
         loaded.partial.declarations()

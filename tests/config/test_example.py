@@ -46,7 +46,7 @@ def test_every_setting_is_in_the_example(table):
 def test_the_example_validates_and_asks_for_nothing_that_is_not_there():
     loaded = config.load(config.LoadOptions(path=EXAMPLE, cwd=ROOT))
     assert loaded.problems == []
-    assert config.unavailable(loaded.settings, {}) == []
+    assert config.unavailable(loaded.settings) == []
     assert config.hazards(loaded.settings, config.Subject(targets={})) == []
 
 

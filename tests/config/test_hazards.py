@@ -94,19 +94,17 @@ def test_a_warning_stands_where_its_key_stands(load):
 
 
 @pytest.mark.parametrize(
-    ("text", "environ", "targets", "code"),
+    ("text", "environ", "code"),
     [
-        ("", {}, [task(schedule="@daily")], "W106"),
-        ("", {}, [job(schedule="@daily")], "W106"),
-        ('[metrics]\nlisten = "127.0.0.1:9464"', {}, [], "W107"),
-        ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318"}, [], "W109"),
-        ('[[groups]]\ntopic = "a"\nscaling = { mode = "distributed" }', {}, [], "W110"),
-        ('[api]\nlisten = "127.0.0.1:8091"', {}, [], "W111"),
+        ('[metrics]\nlisten = "127.0.0.1:9464"', {}, "W107"),
+        ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318"}, "W109"),
+        ('[[groups]]\ntopic = "a"\nscaling = { mode = "distributed" }', {}, "W110"),
+        ('[api]\nlisten = "127.0.0.1:8091"', {}, "W111"),
     ],
 )
-def test_what_this_version_cannot_do_has_its_code(load, text, environ, targets, code):
+def test_what_this_version_cannot_do_has_its_code(load, text, environ, code):
     settings = load(text, environ=environ).settings
-    found = config.unavailable(settings, {target.id: target for target in targets})
+    found = config.unavailable(settings)
     assert [problem.code for problem in found] == [code]
     assert "not available in this version" in found[0].message
 
@@ -117,9 +115,9 @@ def test_what_belongs_to_other_commands_does_not_stop_a_daemon():
     assert {"W103", "W109"} <= REFUSED_BY_DAEMON
 
 
-def test_disabled_targets_and_quiet_exporters_need_nothing(load):
+def test_quiet_exporters_need_nothing(load):
     settings = load("", environ={"OTEL_TRACES_EXPORTER": "none", "OTEL_SERVICE_NAME": "x"}).settings
-    assert config.unavailable(settings, {"a": job(schedule="@daily", enabled=False)}) == []
+    assert config.unavailable(settings) == []
 
 
 def test_a_provider_whose_server_nothing_names_is_an_error(load):

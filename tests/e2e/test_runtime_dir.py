@@ -69,13 +69,18 @@ def test_versions_come_and_go_under_a_running_daemon_and_a_broken_one_changes_no
         assert said(project) == "one"
 
 
-def test_a_task_that_asks_for_what_this_version_lacks_is_not_taken_over(project):
+def test_a_task_that_gets_a_schedule_runs_by_itself_from_then_on(project):
     put(project, "tasks/v1.0.0.json", version("1.0.0", "one"))
     with project.daemon():
         assert said(project) == "one"
-        put(project, "tasks/v1.1.0.json", version("1.1.0", "two", schedule="@daily"))
-        logged(project, "the last good version stays")
-        assert "W106" in project.log()
+        put(project, "tasks/v1.1.0.json", version("1.1.0", "two", schedule="* * * * * *"))
+        logged(project, "took over v1.1.0.json")
+        until(lambda: _by_cron(project), "a run by its schedule")
+    assert {record["jobId"] for record in _by_cron(project)} == {"greet"}
+
+
+def _by_cron(project):
+    return [one for one in project.json("executions") if one["triggeredBy"] == "cron"]
 
 
 def test_a_job_is_overridden_by_its_id(project):

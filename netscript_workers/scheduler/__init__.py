@@ -1,0 +1,1 @@
+"""Enqueues what has a schedule, each tick once, however many schedulers there are."""
