@@ -18,7 +18,7 @@ from netscript_workers.engines.redis.records import (
 )
 from netscript_workers.ports.archive import Archived
 
-_FIRST_BLOB = 3
+_FIRST_BLOB = 4
 _STOPPED = -1
 
 
@@ -54,7 +54,7 @@ class RedisAgeing(Base):
             return
         blobs = [base_of(one.execution) for one in records]
         rows = [_row(one, blobs) for one in records]
-        await self._run("restore", rows, *blobs)
+        await self._run("restore", rows, 0, *blobs)
 
 
 def _row(one: Archived, blobs: list[bytes]) -> tuple[Any, ...]:

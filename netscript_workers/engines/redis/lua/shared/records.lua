@@ -84,6 +84,37 @@ local function record(id)
   return h[2] and h
 end
 
+-- The indexes that name an execution from its beginning, without the i: they begin with.
+local function indexes_of(m)
+  local indexes = { 'g:' .. m.target, 'o:' .. m.topic }
+  if m.correlation_id then
+    push(indexes, 'c:' .. m.correlation_id)
+  end
+  return indexes
+end
+
+-- Put living executions into indexes, which from now on do not expire. `by_index` maps each to {place, id, ...}.
+local function index_all(by_index)
+  for index, flat in pairs(by_index) do
+    local name = P .. 'i:' .. index
+    many('ZADD', name, flat)
+    call('PERSIST', name)
+    call('HINCRBY', P .. 'living', index, #flat / 2)
+    local kind = index:sub(1, 2)
+    if kind ~= 'c:' then
+      call('SADD', P .. (kind == 'g:' and 'i:targets' or 'i:topics'), index:sub(3))
+    end
+  end
+  call('PERSIST', P .. 'i:targets')
+  call('PERSIST', P .. 'i:topics')
+end
+
+local function to_index(by_index, id, m)
+  for _, index in ipairs(indexes_of(m)) do
+    push2(group(by_index, index), m.seq, id)
+  end
+end
+
 local function rank(m)
   return text((100 - m.priority) * SPAN + tonumber(m.seq))
 end
