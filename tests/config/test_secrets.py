@@ -19,6 +19,12 @@ PASSWORD = "s3cr3t-Pa55"
         (f"postgresql://app:{PASSWORD}@db/orders?sslmode=require", "postgresql://***@db/orders?***"),
         ("redis://cache/1", "redis://cache/1"),
         (f"amqp://u:{PASSWORD}@[::1]:5672/", "amqp://***@[::1]:5672/"),
+        (
+            f"redis://u:{PASSWORD}@one:7000,two:7001,[::1]:7002/0",
+            "redis://***@one:7000,two:7001,[::1]:7002/0",
+        ),
+        (f"redis://u:x,{PASSWORD}@one,two/0", "redis://***@one,two/0"),
+        (f"redis://u:{PASSWORD},x/y@one,two/0", "***"),
         (f"redis://u:{PASSWORD}/x@cache/0", "***"),
         (f"redis://u:12#{PASSWORD}@cache/0", "redis://***"),
         (PASSWORD, "***"),
