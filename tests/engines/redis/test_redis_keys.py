@@ -153,8 +153,8 @@ async def test_a_worker_that_never_signs_off_expires_too(engine, own):
     assert own.lasting() == []
 
 
-async def test_two_queue_names_on_one_server_never_see_each_other(engine, own, redis_server):
-    other = RedisEngine(redis_server.url, own.name + "-2")
+async def test_two_queue_names_on_one_server_never_see_each_other(engine, own):
+    other = RedisEngine(own.url, own.name + "-2")
     await other.open()
     try:
         await put(engine)
@@ -165,8 +165,8 @@ async def test_two_queue_names_on_one_server_never_see_each_other(engine, own, r
         await other.close()
 
 
-async def test_an_erased_queue_leaves_no_key_and_others_alone(engine, own, redis_server):
-    other = RedisEngine(redis_server.url, own.name + "-[x]*")
+async def test_an_erased_queue_leaves_no_key_and_others_alone(engine, own):
+    other = RedisEngine(own.url, own.name + "-[x]*")
     await other.open()
     await put(engine, *(new() for _ in range(5)))
     await claim(engine)
