@@ -49,6 +49,7 @@ class PostgresHistory(Reading):
     async def sweep(self, limit: int) -> Swept:
         """See `ports.history.History`."""
         rows = await self._connections.run(statement("sweep"), self._number, limit, self._now())
+        await self._connections.run(statement("fold_dead_letters"), self._number)
         garbage = await self._connections.run(
             statement("drop_garbage"), self._number, GARBAGE_KEEP_MS, self._now()
         )
