@@ -1,14 +1,15 @@
-"""An engine: one store that serves the queue, the operator and the history."""
+"""An engine: one store that serves the queue, the operator, the history and the schedulers."""
 
 from typing import Protocol, runtime_checkable
 
 from netscript_workers.ports.history import History
 from netscript_workers.ports.queue import Queue
 from netscript_workers.ports.queue_admin import QueueAdmin
+from netscript_workers.ports.schedules import TickBook
 
 
-class Engine(Queue, QueueAdmin, History, Protocol):
-    """All three ports over one store, with a beginning and an end."""
+class Engine(Queue, QueueAdmin, History, TickBook, Protocol):
+    """All four ports over one store, with a beginning and an end."""
 
     async def open(self) -> None:
         """Reach the store and make what is missing in it; raises `EngineUnavailableError` or `EngineFormatError`.

@@ -21,6 +21,7 @@ from netscript_workers.engines.postgres import PostgresEngine
 from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.history import HistoryQuery
 from netscript_workers.ports.queue_admin import DeadFilter
+from netscript_workers.ports.schedules import Tick
 from support import redis_queues
 from support.server_kinds import RabbitServer
 
@@ -43,6 +44,8 @@ FRESH = st.fixed_dictionaries(
         "idempotency_key": st.sampled_from([None, None, "k", "l"]),
     }
 )
+SCHEDULES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3, unique=True)
+TICK = st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(-2, 8), FRESH)
 LANE = st.tuples(st.sampled_from([("x",), ("y",), ("x", "y"), ("y", "x")]), st.integers(1, 4))
 VERB = st.one_of(
     st.tuples(st.just("enqueue"), st.lists(FRESH, min_size=1, max_size=6)),
@@ -61,6 +64,8 @@ VERB = st.one_of(
     st.tuples(st.just("cancel"), PICK),
     st.tuples(st.just("retry"), PICK),
     st.tuples(st.sampled_from(["pause", "resume"]), TOPICS),
+    st.tuples(st.sampled_from(["standing", "standing", "forget"]), SCHEDULES),
+    st.tuples(st.just("tick"), st.lists(TICK, min_size=1, max_size=6)),
     st.tuples(st.just("move"), st.sampled_from([1, 7, DAY_MS, 8 * DAY_MS, 31 * DAY_MS])),
     st.tuples(st.sampled_from(["sweep", "requeue", "purge"])),
 )
@@ -128,6 +133,21 @@ class Play:
     async def purge(self) -> object:
         return await self.engine.purge_dead(DeadFilter(topic="x"))
 
+    async def standing(self, targets: list[str]) -> object:
+        standing = await self.engine.standing(targets)
+        return standing.now, dict(standing.last)
+
+    async def forget(self, targets: list[str]) -> object:
+        return await self.engine.forget_schedules(targets)
+
+    async def tick(self, ticks: list[tuple[str, int, dict[str, Any]]]) -> object:
+        named = [
+            Tick(target, self.clock.now + after, new(id=f"e{len(self.ids) + n:04}", **fields))
+            for n, (target, after, fields) in enumerate(ticks)
+        ]
+        self.ids += [one.request.id for one in named]
+        return await self.engine.enqueue_ticks(named)
+
     async def view(self) -> object:
         """Tell everything that can be seen from outside."""
         engine = self.engine
@@ -136,6 +156,7 @@ class Play:
             "depths": await engine.depths(),
             "dead": [letter.id for letter in await engine.dead_letters(DeadFilter(), None)],
             "count": await engine.count_dead(),
+            "schedules": dict((await engine.standing(["a", "b", "c"])).last),
             "attempts": [
                 [(a.attempt, a.cause, a.worker_id) for a in await engine.attempts(one)] for one in self.ids
             ],

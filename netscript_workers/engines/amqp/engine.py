@@ -1,4 +1,4 @@
-"""The amqp engine: the three ports over a store of records and a RabbitMQ."""
+"""The amqp engine: all ports over a store of records and a RabbitMQ."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from netscript_workers.domain.target import DEFAULT_TOPIC
 from netscript_workers.engines.amqp.address import Address
 from netscript_workers.engines.amqp.admin import AmqpAdmin
 from netscript_workers.engines.amqp.history import AmqpHistory
-from netscript_workers.engines.amqp.queue import AmqpQueue
+from netscript_workers.engines.amqp.schedules import AmqpSchedules
 from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.erasable import Erasable
 from netscript_workers.ports.history import HistoryQuery
@@ -17,7 +17,7 @@ from netscript_workers.ports.history import HistoryQuery
 _LOOKED_AT: Final = 10_000
 
 
-class AmqpEngine(AmqpQueue, AmqpAdmin, AmqpHistory):
+class AmqpEngine(AmqpSchedules, AmqpAdmin, AmqpHistory):
     """Fulfils `ports.engine.Engine`.
 
     `store` is another engine, which keeps the records; this one opens and closes it. `terms` says how messages of other programs

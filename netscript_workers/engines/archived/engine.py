@@ -3,11 +3,12 @@
 from netscript_workers.engines.archived.admin import ArchivedAdmin
 from netscript_workers.engines.archived.history import ArchivedHistory
 from netscript_workers.engines.archived.queue import ArchivedQueue
+from netscript_workers.engines.archived.schedules import ArchivedSchedules
 from netscript_workers.ports.engine import Probing
 from netscript_workers.ports.erasable import Erasable
 
 
-class ArchivedEngine(ArchivedQueue, ArchivedAdmin, ArchivedHistory):
+class ArchivedEngine(ArchivedQueue, ArchivedSchedules, ArchivedAdmin, ArchivedHistory):
     """Fulfils `ports.engine.Engine`. Opens and closes both stores.
 
     The line (claims, settlements, renewals) never waits for the archive: while that cannot be reached, work goes on, the

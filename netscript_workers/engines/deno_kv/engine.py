@@ -1,4 +1,4 @@
-"""The deno-kv engine: the three ports over one SQLite file in the layout of Deno KV."""
+"""The deno-kv engine: all ports over one SQLite file in the layout of Deno KV."""
 
 import asyncio
 import sqlite3
@@ -13,14 +13,14 @@ from netscript_workers.engines.deno_kv.ageing import DenoKvAgeing
 from netscript_workers.engines.deno_kv.base import make_folder
 from netscript_workers.engines.deno_kv.history import DenoKvHistory
 from netscript_workers.engines.deno_kv.probing import probe_file
-from netscript_workers.engines.deno_kv.queue import DenoKvQueue
+from netscript_workers.engines.deno_kv.schedules import DenoKvSchedules
 from netscript_workers.engines.deno_kv.schema import prepare
 from netscript_workers.engines.deno_kv.times import wall_ms as host_wall_ms
 
 _MOVE_BOUND_S: Final = 30.0
 
 
-class DenoKvEngine(DenoKvQueue, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
+class DenoKvEngine(DenoKvSchedules, DenoKvAdmin, DenoKvHistory, DenoKvAgeing):
     """Fulfils `ports.archive.AgeingEngine` and `Probing`. Many processes of one host may have the file open.
 
     Owns two threads, two connections and the descriptors of its bells between `open` and `close`.

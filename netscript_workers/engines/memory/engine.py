@@ -1,14 +1,14 @@
-"""The memory engine: the three ports over one store."""
+"""The memory engine: all ports over one store."""
 
 from collections.abc import Callable
 
 from netscript_workers.engines.memory.admin import MemoryAdmin
 from netscript_workers.engines.memory.history import MemoryHistory
-from netscript_workers.engines.memory.queue import MemoryQueue
+from netscript_workers.engines.memory.schedules import MemorySchedules
 from netscript_workers.engines.memory.store import Store
 
 
-class MemoryEngine(MemoryQueue, MemoryAdmin, MemoryHistory):
+class MemoryEngine(MemorySchedules, MemoryAdmin, MemoryHistory):
     """Fulfils `ports.engine.Engine` in this process's memory; for one thread. What it holds ends with the object.
 
     `wall_ms` tells the time (ms since 1970), so that tests can own it.

@@ -65,6 +65,7 @@ class Store:
         self.paused: set[str] = set()
         self.garbage: dict[str, DeadLetter] = {}
         self.workers: dict[str, WorkerInfo] = {}
+        self.last_ticks: dict[str, int] = {}
         self.work = Bell()
         self.cancels = Bell()
         self.ends = Bell()

@@ -1,4 +1,4 @@
-"""The postgres engine: the three ports over one schema of a PostgreSQL database."""
+"""The postgres engine: all ports over one schema of a PostgreSQL database."""
 
 import logging
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from netscript_workers.engines.postgres.callers import PostgresTransactional
 from netscript_workers.engines.postgres.connection import CLOSE_BOUND_S
 from netscript_workers.engines.postgres.history import PostgresHistory
 from netscript_workers.engines.postgres.opening import look, number_of
-from netscript_workers.engines.postgres.queue import PostgresQueue
+from netscript_workers.engines.postgres.schedules import PostgresSchedules
 from netscript_workers.errors import EngineError
 from netscript_workers.ports.tables import Upkeep
 
 log = logging.getLogger("netscript_workers.engine")
 
 
-class PostgresEngine(PostgresQueue, PostgresAdmin, PostgresHistory, PostgresTransactional):
+class PostgresEngine(PostgresSchedules, PostgresAdmin, PostgresHistory, PostgresTransactional):
     """Fulfils `ports.engine.Engine` and `Probing`, and enqueues within its callers' transactions.
 
     Any number of processes on any hosts may share the database.

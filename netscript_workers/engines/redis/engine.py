@@ -1,4 +1,4 @@
-"""The redis engine: the three ports over one Redis or Valkey server, or a cluster of them."""
+"""The redis engine: all ports over one Redis or Valkey server, or a cluster of them."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ from redis.exceptions import NoPermissionError
 from netscript_workers.engines.redis.admin import RedisAdmin
 from netscript_workers.engines.redis.ageing import RedisAgeing
 from netscript_workers.engines.redis.history import RedisHistory
-from netscript_workers.engines.redis.queue import RedisQueue
+from netscript_workers.engines.redis.schedules import RedisSchedules
 from netscript_workers.errors import EngineError, EngineFormatError, EngineUnavailableError
 
 _GLOB: Final = re.compile(r"[\\*?\[\]^-]")
@@ -20,7 +20,7 @@ OLDEST: Final = 7
 log = logging.getLogger("netscript_workers.engines.redis")
 
 
-class RedisEngine(RedisQueue, RedisAdmin, RedisHistory, RedisAgeing):
+class RedisEngine(RedisSchedules, RedisAdmin, RedisHistory, RedisAgeing):
     """Fulfils `ports.engine.Engine` and `ports.archive.Ageing`. Any number of processes on any number of hosts may share a queue.
 
     Owns its connections and, once it has waited for something, a task that listens, between `open` and `close`. `url` is shown

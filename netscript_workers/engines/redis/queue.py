@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from netscript_workers.domain.execution import Enqueued, Execution, NewExecution
 from netscript_workers.domain.settlement import Settlement
@@ -48,21 +48,7 @@ class RedisQueue(Base):
         return answers
 
     async def _enqueue(self, requests: Sequence[NewExecution]) -> list[Enqueued]:
-        given = [
-            (
-                word(new.id),
-                new.target,
-                new.topic,
-                new.priority,
-                new.delay_ms,
-                new.max_attempts,
-                new.triggered_by,
-                new.correlation_id,
-                new.idempotency_key,
-            )
-            for new in requests
-        ]
-        refused = await self._run("enqueue", given, *map(base_of, requests))
+        refused = await self._run("enqueue", list(map(row_of, requests)), *map(base_of, requests))
         answers = [Enqueued(new.id) for new in requests]
         for place, known in zip(refused[::2], refused[1::2], strict=True):
             answers[place - 1] = Enqueued(long(known), deduplicated=True)
@@ -183,3 +169,18 @@ def _pairs(claims: Sequence[Claim]) -> list[tuple[object, int]]:
 
 def _payload_size(new: NewExecution) -> int:
     return len(new.payload)
+
+
+def row_of(new: NewExecution) -> tuple[Any, ...]:
+    """Return what the script `enqueue` must know of a request."""
+    return (
+        word(new.id),
+        new.target,
+        new.topic,
+        new.priority,
+        new.delay_ms,
+        new.max_attempts,
+        new.triggered_by,
+        new.correlation_id,
+        new.idempotency_key,
+    )

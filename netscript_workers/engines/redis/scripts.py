@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 _FOLDER: Final = "lua"
 _BEGINNING: Final = "shared/keys"
-_SHARED: Final = ("shared/records", "shared/waiting", "shared/ended")
+_SHARED: Final = ("shared/records", "shared/waiting", "shared/ended", "shared/entering")
 _FUNCTION: Final = re.compile(r"(?:^--[^\n]*\n)*^local function (\w+)\(.*?^end\n+", re.MULTILINE | re.DOTALL)
 _WORD: Final = re.compile(r"\w+")
 

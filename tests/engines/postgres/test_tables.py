@@ -54,7 +54,7 @@ async def test_who_may_found_them_makes_them_in_an_empty_database_and_upgrades_n
     await engine.open()
     assert len(await put(engine)) == 1
     await engine.close()
-    postgres_server.sql("DELETE FROM netscript.migration WHERE number > 7", url=url)
+    postgres_server.sql("DELETE FROM netscript.migration WHERE number > 8", url=url)
     older = await PostgresTables(url).status()
     for one in (engine, PostgresArchive(url, upkeep=Upkeep.FOUND)):
         with pytest.raises(EngineFormatError, match="workers db upgrade"):
@@ -151,7 +151,7 @@ def test_the_command_line_looks_after_the_tables(postgres_server, tmp_path):
         refused = project.run(*command)
         assert (refused.returncode, "workers db upgrade" in refused.stderr) == (69, True), command
     assert project.run("db", "status").returncode == 1
-    postgres_server.sql("INSERT INTO netscript.migration (number, name) VALUES (8, '008_find')", url=url)
+    postgres_server.sql("INSERT INTO netscript.migration (number, name) VALUES (9, '009_schedules')", url=url)
     assert project.json("db", "status")["outstanding"] == []
     one = project.trigger("hello")
     assert project.run("combined", "--no-migrate", "--drain").returncode == 0

@@ -11,4 +11,5 @@ DELETE FROM netscript_undelivered WHERE queue = :queue;
 DELETE FROM netscript_garbage WHERE queue = :queue;
 DELETE FROM netscript_pause WHERE queue = :queue;
 DELETE FROM netscript_worker WHERE queue = :queue;
+DELETE FROM netscript_schedule WHERE queue = :queue;
 DELETE FROM netscript_queue WHERE number = :queue;

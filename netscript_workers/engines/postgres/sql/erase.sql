@@ -11,5 +11,6 @@ finished AS (DELETE FROM netscript.finished WHERE queue = $1),
 letters AS (DELETE FROM netscript.dead_letters WHERE queue = $1),
 pauses AS (DELETE FROM netscript.pause WHERE queue = $1),
 workers AS (DELETE FROM netscript.worker WHERE queue = $1),
+schedules AS (DELETE FROM netscript.schedule WHERE queue = $1),
 names AS (DELETE FROM netscript.queue WHERE number = $1)
 DELETE FROM netscript.garbage WHERE queue = $1

@@ -14,6 +14,7 @@
 --   ageing, dead      what has ended, by the end of its live age; dead letters, by the time of their failure
 --   garbage, r:<id>   what was no execution of ours     workers   what they say of themselves     seq   the last place given
 --   restored          what came back from an archive and may still be there too
+--   ticks             how far each schedule is: the latest tick that was enqueued
 --   c:<engine>        the last claim of an engine, for as long as its answer may be asked for again
 --
 -- ARGV[1] is the time of records and due times in ms, empty for the server's. ARGV[2] is the batch, as msgpack.

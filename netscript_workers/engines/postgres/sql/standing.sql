@@ -1,0 +1,1 @@
+SELECT now, last FROM netscript.standing($1, $2::text::text[], $3)
