@@ -128,6 +128,7 @@ local function remove(id, m)
   if m.idempotency_key then
     call('ZREM', P .. 'k:' .. m.target .. ':' .. m.idempotency_key, id)
   end
+  call('SREM', P .. 'restored', id)
   call('DEL', P .. 'e:' .. id, P .. 'l:' .. id, P .. 'x:' .. id)
 end
 
