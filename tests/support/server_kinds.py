@@ -180,6 +180,9 @@ class RabbitServer(PrivateServer):
 
 
 def _postgres_binaries() -> Path:
+    if chosen := os.environ.get("TEST_POSTGRES_BIN"):  # another version than Debian's
+        return Path(chosen)
+
     def version(path: Path) -> int:
         return int(path.parent.name) if path.parent.name.isdigit() else 0
 
