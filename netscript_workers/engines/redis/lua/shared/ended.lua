@@ -56,8 +56,10 @@ local function finish(ends, id, m, keep_ms, archive_ms, words)
   if DEAD[m.status] then
     push2(ends.dead, m.completed_at, id)
   end
-  for _, index in ipairs(indexes_of(m)) do
-    add(ends.by_index, index, 1)
+  add(ends.by_index, 'g:' .. m.target, 1)
+  add(ends.by_index, 'o:' .. m.topic, 1)
+  if m.correlation_id then
+    add(ends.by_index, 'c:' .. m.correlation_id, 1)
   end
   m.delete_at = NOW + keep_ms + archive_ms
   m.ended = m.idempotency_key and NOW or nil -- completed_at is told by the worker's host

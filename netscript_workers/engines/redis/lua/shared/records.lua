@@ -84,16 +84,8 @@ local function record(id)
   return h[2] and h
 end
 
--- The indexes that name an execution from its beginning, without the i: they begin with.
-local function indexes_of(m)
-  local indexes = { 'g:' .. m.target, 'o:' .. m.topic }
-  if m.correlation_id then
-    push(indexes, 'c:' .. m.correlation_id)
-  end
-  return indexes
-end
-
--- Put living executions into indexes, which from now on do not expire. `by_index` maps each to {place, id, ...}.
+-- Put living executions into the indexes that name them from their beginning, which from now on do not expire. `by_index` maps the
+-- name of each, without the i: it begins with, to {place, id, ...}.
 local function index_all(by_index)
   for index, flat in pairs(by_index) do
     local name = P .. 'i:' .. index
@@ -110,8 +102,10 @@ local function index_all(by_index)
 end
 
 local function to_index(by_index, id, m)
-  for _, index in ipairs(indexes_of(m)) do
-    push2(group(by_index, index), m.seq, id)
+  push2(group(by_index, 'g:' .. m.target), m.seq, id)
+  push2(group(by_index, 'o:' .. m.topic), m.seq, id)
+  if m.correlation_id then
+    push2(group(by_index, 'c:' .. m.correlation_id), m.seq, id)
   end
 end
 
