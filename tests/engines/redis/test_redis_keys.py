@@ -1,6 +1,9 @@
 """Nothing stays in Redis for ever: what is finished expires, and what its work leaves behind has an owner."""
 
+import asyncio
+
 import msgspec
+import pytest
 
 from contracts.engines import BOUND_MS, DAY_MS, claim, ending, new, put
 from netscript_workers.domain import outcome as outcomes
@@ -236,3 +239,20 @@ async def test_dead_letters_are_found_a_stretch_at_a_time(engine, clock):
     assert await engine.requeue_dead(DeadFilter(target="b")) == 601
     assert await engine.purge_dead(DeadFilter()) == 602 + 3
     assert await engine.count_dead() == 0
+
+
+@pytest.mark.parametrize("sweep", ["sweep", "aged"])
+async def test_records_that_were_thrown_away_hold_no_room_of_their_target_for_ever(engine, own, sweep):
+    ids = await put(engine, new(), new(), new())
+    await claim(engine, 1, lease_ms=1)
+    for one in ids[:2]:
+        own.client.delete(f"netscript:{{{own.name}}}:e:{one}")  # as a policy that evicts does
+    assert len(await claim(engine, mail=3)) == 1, "the lost one that was queued is passed over"
+    (left,) = await engine.find(HistoryQuery(status="running"))
+    assert await engine.settle_many([ending(left)]) == [True]
+    async with asyncio.timeout(BOUND_MS / 1000):
+        while own.client.zcard(f"netscript:{{{own.name}}}:leases"):
+            await engine.take_expired("w2", 60_000, 10)
+    await put(engine)
+    await getattr(engine, sweep)(10)
+    assert len(await claim(engine, mail=1)) == 1
