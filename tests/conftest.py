@@ -40,8 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 SERVERS = ("redis", "valkey", "postgres", "rabbitmq", "amqp", "archived-postgres")
-SERVER_FIXTURES = tuple(
-    f"{use}{kind}" for kind in ("redis", "valkey", "postgres", "rabbitmq") for use in ("", "private_")
+SERVER_FIXTURES = (
+    *(f"{use}{kind}" for kind in ("redis", "valkey", "postgres", "rabbitmq") for use in ("", "private_")),
+    "redis_cluster_node",
 )
 
 
@@ -143,6 +144,17 @@ def private_redis() -> Iterator[Callable[..., server_kinds.RedisServer]]:
     """Start servers that this test may break; they end with it."""
     with contextlib.ExitStack() as stack:
         yield lambda *extra: stack.enter_context(server_kinds.RedisServer(*extra))
+
+
+@pytest.fixture
+def redis_cluster_node() -> Iterator[Callable[..., server_kinds.RedisServer]]:
+    """Start nodes for a cluster: Redis's, or those of another kind of server; they end with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*extra: str, kind: type[server_kinds.RedisServer] = server_kinds.RedisServer):
+            return stack.enter_context(kind.of_a_cluster(*extra))
+
+        yield start
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ from contracts.engines import BOUND_MS, claim, ending, new
 from netscript_workers.domain.execution import Status
 from netscript_workers.engines.redis import RedisEngine
 from netscript_workers.errors import EngineError
+from support.server_kinds import RedisServer, ValkeyServer
 
 pytestmark = [pytest.mark.faults, pytest.mark.services, pytest.mark.timeout(180)]
 PATIENCE_S = 60
-_NODE = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--appendfsync", "always")
+_NODE = ("--cluster-node-timeout", "2000", "--appendfsync", "always")
+_KINDS = {"redis": RedisServer, "valkey": ValkeyServer}
 
 
 def ask(server, *words):
@@ -28,16 +30,17 @@ async def until(holds):
 
 
 @pytest.fixture
-async def cluster(private_redis):
+async def cluster(request, redis_cluster_node):
     """Three masters and a replica of the one that holds the queue `jobs`, which is returned first, then its replica."""
-    *masters, replica = [private_redis(*_NODE) for _ in range(4)]
+    kind = _KINDS[getattr(request, "param", "redis")]
+    *masters, replica = [redis_cluster_node(*_NODE, kind=kind) for _ in range(4)]
     bounds = (0, 5461, 10923, 16384)
     for place, node in enumerate((*masters, replica)):
         ask(node, "CLUSTER", "SET-CONFIG-EPOCH", place + 1)
         if node is not replica:
             ask(node, "CLUSTER", "ADDSLOTSRANGE", bounds[place], bounds[place + 1] - 1)
         if place:
-            ask(node, "CLUSTER", "MEET", "127.0.0.1", masters[0].port)
+            ask(node, "CLUSTER", "MEET", "127.0.0.1", masters[0].port, masters[0].bus_port)
     slot = ask(masters[0], "CLUSTER", "KEYSLOT", "netscript:{jobs}")
     holder = next(node for place, node in enumerate(masters) if slot < bounds[place + 1])
     holder_id = ask(holder, "CLUSTER", "MYID")
@@ -74,7 +77,16 @@ async def tried(call):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("url_of", ["the node that dies", "another node", "both"])
+@pytest.mark.parametrize(
+    ("cluster", "url_of"),
+    [
+        ("redis", "the node that dies"),
+        ("redis", "another node"),
+        ("redis", "both"),
+        ("valkey", "the node that dies"),
+    ],
+    indirect=["cluster"],
+)
 async def test_a_master_that_is_killed_loses_nothing_that_its_replica_had(cluster, url_of):
     holder, _, other, _ = cluster
     both = f"redis://127.0.0.1:{holder.port},127.0.0.1:{other.port}/0"

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Self
 
 from support.servers import PrivateServer, exchange, free_port
 from support.services import program, unavailable
@@ -18,6 +19,8 @@ class RedisServer(PrivateServer):
     """Redis, with an append-only file written out every second. `extra` is the command line of redis-server."""
 
     name = "redis"
+    bus_port: int | None = None
+    """where a node of a cluster speaks with the others"""
 
     def __init__(self, *extra: str) -> None:
         self._binary = self._find()
@@ -29,6 +32,14 @@ class RedisServer(PrivateServer):
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+    @classmethod
+    def of_a_cluster(cls, *extra: str) -> Self:
+        """Make a node. Its bus has a port of its own: by default it is 10,000 above, where outgoing connections have theirs."""
+        bus_port = free_port()
+        made = cls("--cluster-enabled", "yes", "--cluster-port", str(bus_port), *extra)
+        made.bus_port = bus_port
+        return made
 
     def _launch(self) -> subprocess.Popen[bytes]:
         place = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.run_directory)]
