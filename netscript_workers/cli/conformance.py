@@ -60,7 +60,7 @@ def conformance(
     json: options.Json = False,
     config: options.Config = None,
 ) -> None:
-    """Try order, priority, duplicates, delays and lost workers on your own server; exit 1 when a promise is broken.
+    """Try order, priority, duplicates, ticks, delays and lost workers on your own server; exit 1 when a promise is broken.
 
     Works under a throw-away queue name beside yours, takes about fifteen seconds and deletes what it made.
     """
@@ -148,6 +148,7 @@ def _checks() -> "list[Callable[[Stage], Awaitable[Verdict]]]":
         orders.idempotency,
         orders.limit,
         orders.pause,
+        orders.ticks,
         times.latency,
         times.delay,
         times.retry,

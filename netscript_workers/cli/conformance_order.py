@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Final
 from netscript_workers.cli.conformance_stage import Stage, Verdict, Worker
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Status
+from netscript_workers.ports.schedules import Tick
 
 if TYPE_CHECKING:
     from netscript_workers.domain.execution import Execution
+    from netscript_workers.ports.engine import Engine
 
 _MANY: Final = 300
 _LIMIT: Final = 3
 _WAITING: Final = 20
+_TICKS: Final = 25
 
 
 async def order(stage: Stage) -> Verdict:
@@ -149,6 +152,33 @@ async def completed(stage: Stage) -> Verdict:
     found = f"{len(again)} handed out again, a second end {'refused' if second == [False] else 'taken'}"
     figures = {"again": len(again), "secondEndRefused": second == [False]}
     return Verdict("completed", "what is recorded as completed never runs again", kept, found, figures)
+
+
+async def ticks(stage: Stage) -> Verdict:
+    """Let four schedulers on two connections enqueue the same ticks; fail their runs; enqueue them again."""
+    topic = stage.topic()
+    began = (await stage.one.engine.standing([topic])).last[topic]
+    moments = range(began + 1, began + 1 + _TICKS)
+
+    async def schedule(engine: "Engine") -> int:
+        made = 0
+        for at in moments:
+            (answer,) = await engine.enqueue_ticks([Tick(topic, at, stage.new(topic))])
+            made += answer is not None
+        return made
+
+    engines = (stage.one.engine, stage.two.engine)
+    made = sum(await asyncio.gather(*map(schedule, engines * 2)))
+    handed = 0
+    while claimed := await stage.one.claim_within(topic, 0.5, count=50):
+        handed += len(claimed)
+        await stage.one.settle(claimed, outcomes.failed("as it should"))
+    again = await schedule(stage.two.engine)
+    await stage.one.engine.forget_schedules([topic])
+    kept = made == handed == _TICKS and not again
+    found = f"{_TICKS} ticks, 4 schedulers: {made} enqueued, {handed} handed out, {again} once more after their runs had failed"
+    figures = {"ticks": _TICKS, "enqueued": made, "handedOut": handed, "again": again}
+    return Verdict("ticks", "each tick of a schedule is enqueued once", kept, found, figures)
 
 
 def _out_of_order(keys: "list[int] | list[tuple[int, int]]") -> int:

@@ -43,6 +43,11 @@ class Restless(MemoryEngine):
         pass
 
 
+class Doubled(MemoryEngine):
+    async def enqueue_ticks(self, ticks):
+        return await super().enqueue_many([each.request for each in ticks])
+
+
 class Hasty(MemoryEngine):
     async def enqueue_many(self, requests):
         return await super().enqueue_many([msgspec.structs.replace(one, delay_ms=0) for one in requests])
@@ -76,6 +81,7 @@ class Deaf(MemoryEngine):
         (Forgetful, orders.idempotency),
         (Unlimited, orders.limit),
         (Restless, orders.pause),
+        (Doubled, orders.ticks),
         (Credulous, orders.completed),
         (Hasty, times.delay),
         (Credulous, times.lost_worker),
@@ -105,6 +111,7 @@ async def test_a_sound_engine_keeps_its_times(check):
         orders.idempotency,
         orders.limit,
         orders.pause,
+        orders.ticks,
         times.latency,
         times.delay,
         times.retry,

@@ -200,6 +200,33 @@ async def test_a_schedule_that_was_forgotten_is_new_again(engine, another, clock
     assert answer is not None
 
 
+async def test_schedules_taken_away_while_others_enqueue_double_no_tick(engine, another, clock):
+    targets = [f"t{number}" for number in range(20)]
+    now = await begun(engine, *targets)
+    clock.move(MINUTE)
+    taken = []
+
+    async def schedule(which, order):
+        for moment in range(1, 11):
+            ticks = [tick(now + moment, target) for target in order]
+            answers = await which.enqueue_ticks(ticks)
+            taken.extend(
+                (each.target, each.at) for each, answer in zip(ticks, answers, strict=True) if answer
+            )
+
+    async def change(which, order):
+        for _ in range(10):
+            await which.forget_schedules(order)
+            await which.standing(order)
+
+    parts = [(one, order) for one in (engine, another) for order in (targets, targets[::-1])]
+    work = [schedule(*part) for part in parts] + [change(one, order[5:15]) for one, order in parts]
+    await asyncio.gather(*work)
+    assert len(taken) == len(set(taken)) == len(await claim(engine, 1000))
+    kept = [each for each in taken if each[0] in targets[:5] + targets[15:]]
+    assert len(kept) == 100
+
+
 async def test_a_tick_wakes_a_worker_that_waits(engine, another):
     now = await begun(engine)
     await claim(engine)

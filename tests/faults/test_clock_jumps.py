@@ -9,8 +9,10 @@ import pytest
 from contracts.amqp import amqp_engines
 from contracts.engines import BOUND_MS, claim, claimed_ids, ending, new, put
 from netscript_workers.domain.execution import Enqueued
+from netscript_workers.domain.overview import WorkerInfo
 from netscript_workers.engines.postgres import PostgresEngine
 from netscript_workers.ports.queue import Claim, Renewal
+from netscript_workers.ports.schedules import Tick
 from support import redis_queues
 
 pytestmark = [pytest.mark.faults, pytest.mark.services]
@@ -98,3 +100,27 @@ async def test_an_idempotency_key_is_held_after_the_end(engine, jump, hours):
     assert await engine.enqueue_many([new(idempotency_key="k")]) == [Enqueued(first, deduplicated=True)]
     jump(0)
     assert await engine.enqueue_many([new(idempotency_key="k")]) == [Enqueued(first, deduplicated=True)]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_schedulers_go_by_one_clock_whatever_their_hosts_say(engine, jump, hours):
+    before = await engine.standing(["mail"])
+    jump(hours * HOUR_S)
+    after = await engine.standing(["mail", "news"])
+    assert 0 <= after.now - before.now < BOUND_MS
+    assert after.last["mail"] == before.last["mail"]
+    assert before.now <= after.last["news"] <= after.now
+    (one,) = await engine.enqueue_ticks([Tick("mail", after.now + 1, new())])
+    jump(0)
+    assert await engine.enqueue_ticks([Tick("mail", after.now + 1, new())]) == [None]
+    assert await claimed_at_last(engine) == [one.id]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_machine_is_listed_whatever_its_host_says_of_the_time(engine, jump, hours):
+    jump(hours * HOUR_S)
+    info = {"host": "h", "pid": 1, "role": "all", "topics": (), "slots_total": 1, "slots_busy": 0}
+    await engine.announce(WorkerInfo(id="w1", started_at=host_ms(), last_seen_at=host_ms(), **info))
+    jump(0)
+    (seen,) = await engine.workers()
+    assert (seen.id, abs(seen.last_seen_at - host_ms()) < BOUND_MS) == ("w1", True)

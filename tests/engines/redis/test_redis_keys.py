@@ -12,6 +12,7 @@ from netscript_workers.domain.overview import WorkerInfo
 from netscript_workers.engines.redis import RedisEngine
 from netscript_workers.ports.history import HistoryQuery, JournalEntry
 from netscript_workers.ports.queue_admin import DeadFilter
+from netscript_workers.ports.schedules import Tick
 
 BOOM = outcomes.failed("boom")
 LINE = LogLine(1, "stdout", "INFO", "hello")
@@ -156,6 +157,19 @@ async def test_a_worker_that_never_signs_off_expires_too(engine, own):
     assert own.lasting() == []
 
 
+async def test_the_book_of_the_schedules_expires_long_after_the_last_scheduler(engine, own, clock):
+    key = f"netscript:{{{own.name}}}:ticks"
+    years = 366 * 24 * 3600
+    (last,) = (await engine.standing(["mail"])).last.values()
+    assert own.client.ttl(key) > years
+    for look in (engine.standing(["mail"]), engine.enqueue_ticks([Tick("mail", last + 1, new(delay_ms=1))])):
+        own.client.expire(key, 60)
+        await look
+        assert own.client.ttl(key) > years, "whoever looks keeps it"
+    await engine.forget_schedules(["mail"])
+    assert "ticks" not in own.there()
+
+
 async def test_two_queue_names_on_one_server_never_see_each_other(engine, own):
     other = RedisEngine(own.url, own.name + "-2")
     await other.open()
@@ -174,6 +188,7 @@ async def test_an_erased_queue_leaves_no_key_and_others_alone(engine, own):
     await put(engine, *(new() for _ in range(5)))
     await claim(engine)
     await put(other)
+    await engine.standing(["mail"])
     await engine.erase()
     assert own.there() == []
     assert len(await claim(other)) == 1

@@ -1,9 +1,10 @@
 -- How far the schedules are. `last` is the latest tick that was enqueued, or when the schedule was first seen; it only moves forward.
+-- `queue + 0` leaves the planner one way to look for a row, by its target.
 CREATE TABLE netscript.schedule (
   queue integer NOT NULL,
   target text COLLATE "C" NOT NULL,
   last bigint NOT NULL,
-  PRIMARY KEY (queue, target)
+  PRIMARY KEY (target, queue)
 ) WITH (fillfactor = 50);
 
 -- Tell how far schedules are, in the order given; one not yet known begins now. Written in the order of their names, so that no two
@@ -12,28 +13,35 @@ CREATE FUNCTION netscript.standing(p_queue integer, p_targets text[], p_now bigi
 RETURNS TABLE (now bigint, last bigint[])
 LANGUAGE plpgsql
 SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET lock_timeout = '8s'
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET lock_timeout = '8s'
 AS $$
 #variable_conflict use_column
 DECLARE
   v_now bigint := coalesce(p_now, netscript.now_ms());
   v_last bigint[];
 BEGIN
-  LOOP
-    v_last := ARRAY(
-      SELECT s.last
-      FROM unnest(p_targets) WITH ORDINALITY AS g (target, place)
-      LEFT JOIN netscript.schedule AS s ON s.queue = p_queue AND s.target = g.target
-      ORDER BY g.place
-    );
-    EXIT WHEN array_position(v_last, NULL) IS NULL;
+  v_last := ARRAY(
+    SELECT s.last
+    FROM unnest(p_targets) WITH ORDINALITY AS g (target, place)
+    LEFT JOIN netscript.schedule AS s ON s.queue + 0 = p_queue AND s.target = g.target
+    ORDER BY g.place
+  );
+  IF array_position(v_last, NULL) IS NOT NULL THEN
     INSERT INTO netscript.schedule (queue, target, last)
     SELECT DISTINCT p_queue, g.target COLLATE "C" AS target, v_now
     FROM unnest(p_targets, v_last) AS g (target, last)
     WHERE g.last IS NULL
     ORDER BY target
     ON CONFLICT DO NOTHING;
-  END LOOP;
+    -- Another may have noted it before, or taken it away since: then it began now and was forgotten.
+    v_last := ARRAY(
+      SELECT coalesce(s.last, v_now)
+      FROM unnest(p_targets) WITH ORDINALITY AS g (target, place)
+      LEFT JOIN netscript.schedule AS s ON s.queue + 0 = p_queue AND s.target = g.target
+      ORDER BY g.place
+    );
+  END IF;
   RETURN QUERY SELECT v_now, v_last;
 END $$;
 
@@ -48,7 +56,8 @@ CREATE FUNCTION netscript.enqueue_ticks(
 ) RETURNS TABLE (place bigint, holder text)
 LANGUAGE plpgsql
 SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET lock_timeout = '8s'
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET lock_timeout = '8s'
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -57,15 +66,10 @@ BEGIN
   -- Most schedulers come second: they need no lock to see it.
   IF EXISTS (
     SELECT FROM unnest(p_schedules, p_moments) AS g (schedule, moment)
-    JOIN netscript.schedule AS s ON s.queue = p_queue AND s.target = g.schedule AND s.last < g.moment
+    JOIN netscript.schedule AS s ON s.queue + 0 = p_queue AND s.target = g.schedule AND s.last < g.moment
   ) THEN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-      RAISE EXCEPTION 'ticks are enqueued in transactions of READ COMMITTED only, and this one is %',
-        upper(current_setting('transaction_isolation'))
-      USING ERRCODE = 'NS001', DETAIL = 'Its snapshot may be older than the ticks that others have enqueued.';
-    END IF;
     PERFORM FROM netscript.schedule AS s
-    WHERE s.queue = p_queue AND s.target = ANY (p_schedules)
+    WHERE s.queue + 0 = p_queue AND s.target = ANY (p_schedules)
     ORDER BY s.target
     FOR UPDATE;
     -- New is what is later than its schedule's last tick and than those before it in the batch.
@@ -89,7 +93,7 @@ BEGIN
         schedule, moment, id, concept, target, topic, priority, delay, max_attempts, triggered_by, key, correlation,
         traceparent, tracestate, payload, place
       )
-      JOIN netscript.schedule AS s ON s.queue = p_queue AND s.target = g.schedule
+      JOIN netscript.schedule AS s ON s.queue + 0 = p_queue AND s.target = g.schedule
       ORDER BY g.place
     ) AS n
     WHERE n.is_new;
@@ -101,7 +105,7 @@ BEGIN
       FROM unnest(p_schedules, p_moments) AS g (schedule, moment)
       GROUP BY g.schedule
     ) AS n
-    WHERE s.queue = p_queue AND s.target = n.schedule AND s.last < n.last;
+    WHERE s.queue + 0 = p_queue AND s.target = n.schedule AND s.last < n.last;
     RETURN QUERY
     SELECT v_places[e.place], e.holder
     FROM netscript.enqueue(
