@@ -50,10 +50,10 @@ class SecretUrl(Secret):
 
     @property
     def splits(self) -> bool:
-        """Tell whether host and port can be told apart; a list of hosts, which PostgreSQL takes, is left to its driver."""
+        """Tell whether host and port can be told apart, of each host where there are several."""
         try:
-            parts = urlsplit(self._value)
-            return "," in parts.netloc.rpartition("@")[2] or parts.port != 0
+            hosts = urlsplit(self._value).netloc.rpartition("@")[2].split(",")
+            return all(urlsplit(f"//{host}").port != 0 for host in hosts)
         except ValueError:
             return False
 

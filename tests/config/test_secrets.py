@@ -37,6 +37,22 @@ def test_a_url_is_shown_with_its_host_and_without_what_is_secret(url, shown):
     assert PASSWORD not in repr(SecretUrl(url))
 
 
+@pytest.mark.parametrize(
+    ("url", "splits"),
+    [
+        ("redis://one:7000,two,[::1]:7002/0", True),
+        ("postgresql://u:p@a,b:5433/name?target_session_attrs=read-write", True),
+        ("postgresql:///name?host=/run/postgresql", True),
+        ("unix:///run/redis.sock", True),
+        ("redis://one:7000,two:port/0", False),
+        ("redis://one:7000,two:0/0", False),
+        ("redis://one:port", False),
+    ],
+)
+def test_the_port_of_each_host_is_a_number(url, splits):
+    assert SecretUrl(url).splits is splits
+
+
 def test_a_secret_does_not_leave_by_any_door():
     secret = Secret(PASSWORD)
     assert f"{secret}" == str(secret) == "***"
