@@ -39,9 +39,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(leaks.watch_event_loops(_lost_tasks.append))
 
 
-SERVERS = ("redis", "postgres", "rabbitmq", "amqp", "archived-postgres")
-SERVER_FIXTURES = tuple(
-    f"{use}{kind}" for kind in ("redis", "postgres", "rabbitmq") for use in ("", "private_")
+SERVERS = ("redis", "valkey", "postgres", "rabbitmq", "amqp", "archived-postgres")
+SERVER_FIXTURES = (
+    *(f"{use}{kind}" for kind in ("redis", "valkey", "postgres", "rabbitmq") for use in ("", "private_")),
+    "redis_cluster_node",
 )
 
 
@@ -105,7 +106,7 @@ def deno() -> str:
     return services.program("deno", "`make setup` installs it")
 
 
-# Servers. The first three are shared by all tests of one pytest process (by each worker of pytest-xdist): a test
+# Servers. The first four are shared by all tests of one pytest process (by each worker of pytest-xdist): a test
 # takes a database, a key prefix, a queue name of its own and never stops them. Who wants to kill, pause or fill
 # one takes a private one: `private_redis(*extra)` starts another server that lives until the test's end.
 
@@ -114,6 +115,13 @@ def deno() -> str:
 def redis_server() -> Iterator[server_kinds.RedisServer]:
     """A Redis shared by the tests of this run."""
     with server_kinds.RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[server_kinds.ValkeyServer]:
+    """A Valkey shared by the tests of this run."""
+    with server_kinds.ValkeyServer() as server:
         yield server
 
 
@@ -136,6 +144,17 @@ def private_redis() -> Iterator[Callable[..., server_kinds.RedisServer]]:
     """Start servers that this test may break; they end with it."""
     with contextlib.ExitStack() as stack:
         yield lambda *extra: stack.enter_context(server_kinds.RedisServer(*extra))
+
+
+@pytest.fixture
+def redis_cluster_node() -> Iterator[Callable[..., server_kinds.RedisServer]]:
+    """Start nodes for a cluster: Redis's, or those of another kind of server; they end with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*extra: str, kind: type[server_kinds.RedisServer] = server_kinds.RedisServer):
+            return stack.enter_context(kind.of_a_cluster(*extra))
+
+        yield start
 
 
 @pytest.fixture

@@ -57,7 +57,8 @@ class Findings:
     def report(self, error: DefinitionError, code: str, declaration: Declaration | None = None) -> None:
         """Turn an error into a problem; with `declaration`, at the place where that stands."""
         if declaration is not None:
-            message = f"{declaration.concept} {declaration.id!r}: {error}"
+            name = repr(declaration.id) if declaration.id else "without an id"
+            message = f"{declaration.concept} {name}: {error}"
             file, line = declaration.file, declaration.line
         else:
             message, file, line = str(error), error.file, error.line

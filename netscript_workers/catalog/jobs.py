@@ -120,7 +120,7 @@ def _configured(
 ) -> Found | None:
     relative, attribute = split_entrypoint(declaration.entrypoint or "")
     try:
-        path = _python_file(relative, root)
+        path = python_file(relative, root)
     except ConfinementError as error:
         findings.report(error, codes.NOT_CONFINED, declaration)
         return None
@@ -136,7 +136,8 @@ def _configured(
     )
 
 
-def _python_file(relative: str, root: Path) -> str:
+def python_file(relative: str, root: Path) -> str:
+    """Return the absolute path of a Python file within `root`; raises `ConfinementError`."""
     path = confine(relative, root)
     if not Path(path).is_file() or not path.endswith(".py"):
         raise ConfinementError(f"the entrypoint {relative!r} is no Python file")

@@ -49,14 +49,15 @@ def add_task(
         findings.report(error, codes.NO_PERMISSIONS, declaration)
         return
     try:
-        path = _program(declaration, root)
+        path = program(declaration, root)
     except ConfinementError as error:
         findings.report(error, codes.NOT_CONFINED, declaration)
         return
     findings.add(Found(layers=(declaration,), path=path, root=root.resolve()))
 
 
-def _program(declaration: Declaration, root: Path) -> str:
+def program(declaration: Declaration, root: Path) -> str:
+    """Return the absolute path of a task's program within `root`; raises `ConfinementError`."""
     path = confine(declaration.entrypoint or "", root)
     # `dotnet run --project` takes a directory; everything else is a file.
     if not Path(path).is_file() and declaration.type is not TaskType.DOTNET:

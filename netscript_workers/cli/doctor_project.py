@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from netscript_workers.cli import doctor_database
 from netscript_workers.cli.doctor_finding import Finding, State
 from netscript_workers.cli.render import count
 from netscript_workers.domain.problem import Severity
@@ -22,7 +23,7 @@ _THREADS: Final = Path("/proc/self/task")
 
 
 def findings(options: "LoadOptions") -> Iterator[Finding]:
-    """Look at the project that `options` name. Imports its job modules, reaches no server and writes nothing."""
+    """Look at the project that `options` name. Imports its job modules, reaches its database and writes nothing."""
     from netscript_workers import config
     from netscript_workers.wiring.project import told
 
@@ -39,6 +40,7 @@ def findings(options: "LoadOptions") -> Iterator[Finding]:
     project = yield from _targets(options)
     yield from _tools(project)
     yield from _queue_file(loaded.settings)
+    yield from doctor_database.findings(loaded.settings)
 
 
 def _targets(options: "LoadOptions") -> Generator[Finding, None, "Project"]:

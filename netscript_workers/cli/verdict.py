@@ -56,6 +56,7 @@ def judge(options: "LoadOptions", wanted: Wanted) -> Verdict:
     """Load the config, import the job modules, and find everything that is wrong or hazardous, in one go."""
     from netscript_workers import config
     from netscript_workers.cli.effective import effective_values
+    from netscript_workers.wiring.project import nameless_problems
 
     loaded = config.load(options)
     settings = loaded.partial
@@ -64,7 +65,7 @@ def judge(options: "LoadOptions", wanted: Wanted) -> Verdict:
         effective, origins = effective_values(loaded, None)
         return Verdict(loaded, *_parted(problems), effective, origins, None)
     catalog = _scan(settings)
-    problems += _placed(catalog.problems, settings, problems)
+    problems += _placed([*catalog.problems, *nameless_problems(loaded)], loaded, problems)
     lines = {id: handler.declaration.line or 1 for id, handler in catalog.handlers.items()}
     subject = config.Subject(
         targets=catalog.targets,
@@ -98,10 +99,12 @@ def _unenforceable(settings: "Settings", catalog: "Catalog") -> Iterable[Problem
     return unenforceable(settings, catalog.targets)
 
 
-def _placed(found: Iterable[Problem], settings: "Settings", told: list[Problem]) -> Iterable[Problem]:
+def _placed(found: Iterable[Problem], loaded: "Loaded", told: list[Problem]) -> Iterable[Problem]:
     """Give the catalog's findings the key path and column of the declaration they are about."""
+    settings = loaded.partial
+    declared = (*settings.placed_declarations(), *loaded.nameless)
     by_line: dict[tuple[str | None, int | None], Place] = {
-        (place.file, place.line): place for place, _ in settings.placed_declarations() if place.line
+        (place.file, place.line): place for place, _ in declared if place.line
     }
     doubled = {problem.path for problem in told if problem.code == "E023"}
     for problem in found:

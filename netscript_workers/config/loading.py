@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from netscript_workers.config import source
 from netscript_workers.config.environment import Assignment, read_environment
 from netscript_workers.config.findings import Finding, findings, nearest_place
+from netscript_workers.config.nameless import Nameless
 from netscript_workers.config.options import Loaded, LoadOptions, OriginKind
 from netscript_workers.config.origins import in_words, trace
 from netscript_workers.config.place import KeyPath, PlacedDict
@@ -33,9 +34,11 @@ def load(options: LoadOptions) -> Loaded:
     context: Context = {"base": base.absolute(), "environ": options.environ}
 
     wrong: set[KeyPath] = set()
+    nameless = Nameless(spelled.tree)
 
     def in_file(finding: Finding) -> None:
         wrong.add(finding.path)
+        nameless.note(finding.path)
         problems.append(finding.at(nearest_place(finding.path, spelled.places, document.locate(()))))
 
     _validate(spelled.tree, context, in_file)
@@ -70,6 +73,7 @@ def load(options: LoadOptions) -> Loaded:
         origins=origins,
         places=spelled.places,
         worker_id=options.environ.get("WORKER_ID") or None,
+        nameless=nameless.found(wrong),
     )
 
 

@@ -1,6 +1,6 @@
 """What loading the config takes and gives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from netscript_workers.domain.problem import Problem, Severity
 if TYPE_CHECKING:
     from netscript_workers.config.place import KeyPath, Place
     from netscript_workers.config.settings import Settings
+    from netscript_workers.domain.target import Declaration
 
 
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,7 @@ class Loaded:
 
     `origins` has every effective value by dotted key path. `partial` is the tree that is left when every wrong key is
     taken out: good for further checks, never for running. `worker_id` is `WORKER_ID`, None when it is to be made up.
+    `nameless` are the jobs and tasks that it lacks because they have no usable id.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Loaded:
         origins: Mapping[str, Origin],
         places: "Mapping[KeyPath, Place]",
         worker_id: str | None,
+        nameless: "Sequence[tuple[Place, Declaration]]" = (),
     ) -> None:
         """Take in what loading found."""
         self.options = options
@@ -75,6 +78,7 @@ class Loaded:
         self.origins = origins
         self.places = places
         self.worker_id = worker_id
+        self.nameless = nameless
 
     @property
     def settings(self) -> "Settings | None":

@@ -50,10 +50,10 @@ class SecretUrl(Secret):
 
     @property
     def splits(self) -> bool:
-        """Tell whether host and port can be told apart; a list of hosts, which PostgreSQL takes, is left to its driver."""
+        """Tell whether host and port can be told apart, of each host where there are several."""
         try:
-            parts = urlsplit(self._value)
-            return "," in parts.netloc.rpartition("@")[2] or parts.port != 0
+            hosts = urlsplit(self._value).netloc.rpartition("@")[2].split(",")
+            return all(urlsplit(f"//{host}").port != 0 for host in hosts)
         except ValueError:
             return False
 
@@ -65,17 +65,26 @@ def mask_url(url: str) -> str:
     """Return `url` without its user, password, query and fragment; `***` alone when it cannot be told apart."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        hosts = _hosts(parts.netloc)
     except ValueError:
         return MASK
-    if not parts.scheme or "://" not in url or not (host or parts.path):
+    if not parts.scheme or "://" not in url or not (hosts or parts.path):
         return MASK
     if "@" in parts.path + parts.query + parts.fragment:
         return (
             f"{parts.scheme}://{MASK}"  # an unescaped `/`, `?` or `#` in a password ends the authority early
         )
     user = f"{MASK}@" if "@" in parts.netloc else ""
-    shown_host = f"[{host}]" if host and ":" in host else host or ""
-    shown_port = f":{port}" if port is not None else ""
     query = f"?{MASK}" if parts.query or parts.fragment else ""
-    return f"{parts.scheme}://{user}{shown_host}{shown_port}{parts.path}{query}"
+    return f"{parts.scheme}://{user}{hosts}{parts.path}{query}"
+
+
+def _hosts(netloc: str) -> str:
+    """Return what follows the user in `netloc`, one host or several, each as read; raises `ValueError`."""
+    shown: list[str] = []
+    for each in netloc.rpartition("@")[2].split(","):
+        parts = urlsplit(f"//{each}")
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port is not None else ""
+        shown.append((f"[{host}]" if ":" in host else host) + port)
+    return ",".join(shown)

@@ -49,8 +49,22 @@ class Ageing(Protocol):
         """
         ...
 
-    async def restore(self, records: Sequence[Archived]) -> None:
-        """Put finished records back as live ones, as they were; one that lives already is left alone."""
+    async def restore(self, records: Sequence[Archived], keep_ms: int = 0) -> None:
+        """Put finished records back as live ones, as they were; one that lives already is left alone.
+
+        Each stays live for `keep_ms` from now at least, by this store's own clock, and counts as restored until `let_go`.
+        """
+        ...
+
+    async def restored(self, limit: int, for_ms: int = 0) -> list[str]:
+        """Return up to `limit` ids that were restored and may be in the archive still: who restored them is at it, or was killed.
+
+        Only those that stay live for longer than `for_ms`: no sweep is about to move them.
+        """
+        ...
+
+    async def let_go(self, execution_ids: Sequence[str]) -> None:
+        """Say that the archive holds these no more."""
         ...
 
 

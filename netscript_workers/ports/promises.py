@@ -20,3 +20,6 @@ CANCELLED_KEEP_MS: Final = KV_DAYS * DAY_MS
 
 CANCELLED_ARCHIVE_MS: Final = DB_DAYS * DAY_MS
 """How long such a record stays in the archive after that."""
+
+GARBAGE_KEEP_MS: Final = CANCELLED_KEEP_MS + CANCELLED_ARCHIVE_MS
+"""How long what was not in our format is kept for somebody to look at: it has no retention of its own."""

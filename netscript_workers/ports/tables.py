@@ -25,8 +25,23 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     outstanding: tuple[str, ...] = ()
 
 
+class Horizon(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds back vacuum most: no row that was settled since can be removed before it ends.
+
+    `kind` is `session`, `standby`, `prepared` or `slot`, `name` what the database calls it. `age_ms` is how long it has been
+    open, where that is known; `behind` the number of transactions begun since.
+    """
+
+    kind: str
+    name: str
+    pid: int | None
+    state: str | None
+    age_ms: int | None
+    behind: int
+
+
 class Tables(Protocol):
-    """The tables of one database. Both methods may raise `EngineUnavailableError` and `EngineFormatError`."""
+    """The tables of one database. Every method may raise `EngineUnavailableError` and `EngineFormatError`."""
 
     async def status(self) -> Layout:
         """Look at the database; changes nothing."""
@@ -34,4 +49,8 @@ class Tables(Protocol):
 
     async def upgrade(self) -> Layout:
         """Apply what is outstanding, all or nothing, one process at a time; returns the layout that was found before."""
+        ...
+
+    async def horizon(self) -> Horizon | None:
+        """Return what holds back vacuum most at this moment, as far as this user may see; None when nothing does."""
         ...

@@ -4,13 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netscript_workers import config
-from netscript_workers.catalog import Catalog, CatalogSources, overlay, scan
+from netscript_workers.catalog import Catalog, CatalogSources, check_entrypoints, overlay, scan
 from netscript_workers.domain.problem import Problem, Severity
 from netscript_workers.domain.target import Target
 from netscript_workers.errors import ConfigError
 from netscript_workers.wiring.telling import told
 
-__all__ = ["Project", "load_project", "refusal", "scan_catalog", "sources_of", "told", "with_runtime"]
+__all__ = [
+    "Project",
+    "load_project",
+    "nameless_problems",
+    "refusal",
+    "scan_catalog",
+    "sources_of",
+    "told",
+    "with_runtime",
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,12 @@ def load_project(options: config.LoadOptions) -> Project:
 def scan_catalog(settings: config.Settings) -> Catalog:
     """Find the targets that `settings` name, those of the runtime directory included."""
     return with_runtime(settings, scan(sources_of(settings)))
+
+
+def nameless_problems(loaded: config.Loaded) -> Sequence[Problem]:
+    """Return what is wrong with the files of the config's jobs and tasks that have no usable id."""
+    declarations = [declaration for _, declaration in loaded.nameless]
+    return check_entrypoints(declarations, sources_of(loaded.partial))
 
 
 def with_runtime(settings: config.Settings, base: Catalog) -> Catalog:

@@ -132,6 +132,35 @@ def test_problems_of_config_and_job_modules_come_in_one_go(validate, tmp_path):
     assert "E101" in {code for code, *_ in errors}
 
 
+def test_a_job_or_task_without_a_usable_id_does_not_hide_its_missing_file(validate, tmp_path):
+    text = (
+        '[[jobs]]\nentrypoint = "gone.py"\n'
+        '[[jobs]]\nid = "Bad Id"\nentrypoint = "../out.py:main"\n'
+        '[[jobs]]\nid = 3\nentrypoint = "validated_hello.py"\n'
+        '[[groups]]\ntopic = "mail"\n[[groups.tasks]]\nid = ""\ntype = "shell"\nentrypoint = "gone.sh"\n'
+        '[[tasks]]\nid = "x_y"\ntype = "dotnet"\nentrypoint = "project"\n'
+        '[[tasks]]\ntype = "shell"\nentrypoint = 5\n'
+    )
+    (tmp_path / "workers" / "tasks" / "project").mkdir(parents=True)
+    status, printed = validate(text, "--format", "json")
+    assert status == 1
+    errors = as_json(printed)["errors"]
+    found = [(error["code"], error["path"], error["line"]) for error in errors]
+    assert found == [
+        ("E015", "jobs[0].id", 1),
+        ("E105", "jobs[0].entrypoint", 2),
+        ("E018", "jobs[1].id", 4),
+        ("E105", "jobs[1].entrypoint", 5),
+        ("E012", "jobs[2].id", 7),
+        ("E018", "groups[0].tasks[0].id", 12),
+        ("E105", "groups[0].tasks[0].entrypoint", 14),
+        ("E018", "tasks[0].id", 16),
+        ("E015", "tasks[1].id", 19),
+        ("E012", "tasks[1].entrypoint", 21),
+    ]
+    assert "job without an id: the entrypoint 'gone.py'" in errors[1]["message"]
+
+
 def test_what_a_module_prints_does_not_mix_with_the_data(validate, tmp_path):
     (tmp_path / "workers" / "jobs" / "talks_on_import.py").write_text(
         "print('loud')\ndef handler(ctx): ...\n"

@@ -19,6 +19,12 @@ PASSWORD = "s3cr3t-Pa55"
         (f"postgresql://app:{PASSWORD}@db/orders?sslmode=require", "postgresql://***@db/orders?***"),
         ("redis://cache/1", "redis://cache/1"),
         (f"amqp://u:{PASSWORD}@[::1]:5672/", "amqp://***@[::1]:5672/"),
+        (
+            f"redis://u:{PASSWORD}@one:7000,two:7001,[::1]:7002/0",
+            "redis://***@one:7000,two:7001,[::1]:7002/0",
+        ),
+        (f"redis://u:x,{PASSWORD}@one,two/0", "redis://***@one,two/0"),
+        (f"redis://u:{PASSWORD},x/y@one,two/0", "***"),
         (f"redis://u:{PASSWORD}/x@cache/0", "***"),
         (f"redis://u:12#{PASSWORD}@cache/0", "redis://***"),
         (PASSWORD, "***"),
@@ -29,6 +35,22 @@ def test_a_url_is_shown_with_its_host_and_without_what_is_secret(url, shown):
     assert mask_url(url) == shown
     assert str(SecretUrl(url)) == shown
     assert PASSWORD not in repr(SecretUrl(url))
+
+
+@pytest.mark.parametrize(
+    ("url", "splits"),
+    [
+        ("redis://one:7000,two,[::1]:7002/0", True),
+        ("postgresql://u:p@a,b:5433/name?target_session_attrs=read-write", True),
+        ("postgresql:///name?host=/run/postgresql", True),
+        ("unix:///run/redis.sock", True),
+        ("redis://one:7000,two:port/0", False),
+        ("redis://one:7000,two:0/0", False),
+        ("redis://one:port", False),
+    ],
+)
+def test_the_port_of_each_host_is_a_number(url, splits):
+    assert SecretUrl(url).splits is splits
 
 
 def test_a_secret_does_not_leave_by_any_door():

@@ -31,6 +31,7 @@ def clock() -> Clock:
         "archived-sqlite",
         "archived-postgres",
         "redis",
+        "valkey",
         "postgres",
         "amqp-deno-kv",
         "amqp-redis",
@@ -50,8 +51,8 @@ async def engines(
             async with amqp_engines(request.getfixturevalue("rabbitmq_server"), *stores) as pair:
                 yield pair[0], pair[1]
         return
-    if request.param == "redis":
-        with redis_queues.own(request.getfixturevalue("redis_server")) as own:
+    if request.param in ("redis", "valkey"):
+        with redis_queues.own(request.getfixturevalue(f"{request.param}_server")) as own:
             pair = tuple(redis(own, tmp_path, clock) for _ in range(2))
             async with both(*pair):
                 yield pair
@@ -146,12 +147,12 @@ def another_archive(archives: tuple[Archive, Archive]) -> Archive:
     return archives[1]
 
 
-@pytest.fixture(params=["deno-kv", "redis"])
+@pytest.fixture(params=["deno-kv", "redis", "valkey"])
 async def lives(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[AgeingEngine, AgeingEngine]]:
-    if request.param == "redis":
-        with redis_queues.own(request.getfixturevalue("redis_server")) as own:
+    if request.param != "deno-kv":
+        with redis_queues.own(request.getfixturevalue(f"{request.param}_server")) as own:
             pair = own.engine(clock), own.engine(clock)
             async with both(*pair):
                 yield pair

@@ -8,6 +8,7 @@ from contracts.engines import BOUND_MS, DAY_MS, LEASE_MS, claim, claimed_ids, en
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Status, TriggeredBy
 from netscript_workers.domain.overview import WorkerInfo
+from netscript_workers.ports.promises import GARBAGE_KEEP_MS
 from netscript_workers.ports.queue import Claim
 from netscript_workers.ports.queue_admin import DeadFilter
 
@@ -220,6 +221,19 @@ async def test_archived_dead_letters_stay_dead_letters(engine, clock):
     assert await engine.requeue_dead(DeadFilter(ids=(a,))) == 1
     assert await claimed_ids(engine, 9, (("x",), 9)) == [a]
     assert await engine.purge_dead(ALL) == 3
+
+
+async def test_garbage_is_kept_as_long_as_a_dead_letter_and_no_longer(engine, another, clock):
+    await engine.bury_raw(b"old", "why")
+    clock.move(GARBAGE_KEEP_MS - 1)
+    later = await engine.bury_raw(b"late", "why")
+    await engine.sweep(10)
+    assert await engine.count_dead() == 2
+    clock.move(1)
+    await another.sweep(10)
+    assert await engine.count_dead() == 1
+    assert [letter.id for letter in await another.dead_letters(ALL, None)] == [later]
+    assert await engine.purge_dead(ALL) == 1
 
 
 def worker(name):

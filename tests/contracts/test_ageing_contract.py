@@ -7,6 +7,7 @@ from contracts.engines import DAY_MS, claim, claimed_ids, ending, new, put, run
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import LogLine, Status
 from netscript_workers.ports.history import HistoryQuery, JournalEntry
+from netscript_workers.ports.queue_admin import DeadFilter
 
 BOOM = outcomes.failed("boom")
 
@@ -103,3 +104,35 @@ async def test_what_was_restored_since_is_not_dropped(live, clock):
     await live.restore(later)
     assert await live.drop_aged(aged) == 0
     assert (await live.get_many([record.id]))[0] == record
+
+
+async def test_a_restored_one_is_kept_for_a_while_by_the_stores_own_clock(live, clock):
+    record = finished(clock, Status.FAILED, age_ms=8 * DAY_MS)
+    await live.restore([record], 60_000)
+    clock.move(59_999)
+    assert await live.aged(10) == []
+    clock.move(1)
+    (aged,) = await live.aged(10)
+    assert aged.archive_at == clock.now
+    assert (aged.execution, aged.delete_at) == (record.execution, record.delete_at)
+    assert await live.drop_aged([aged]) == 1
+
+
+async def test_what_was_restored_is_told_until_the_archive_has_let_go(live, another_live, clock):
+    records = [finished(clock, Status.FAILED, age_ms=8 * DAY_MS) for _ in range(4)]
+    ids = [record.execution.id for record in records]
+    assert await live.restored(10) == []
+    await live.restore(records, 60_000)
+    assert sorted(await another_live.restored(10)) == ids
+    assert len(await live.restored(2)) == 2
+    assert await live.restored(10, 60_000) == [], "a sweep might be about to move them"
+    await another_live.let_go([ids[0], "nobody"])
+    await live.retry_many([ids[1]])
+    assert await live.purge_dead(DeadFilter(ids=(ids[2],))) == 1
+    assert sorted(await live.restored(10, 60_000)) == [ids[1]], "what waits to run is not moved"
+    assert sorted(await live.restored(10)) == [ids[1], ids[3]]
+    clock.move(60_000)
+    assert await live.restored(10) == [ids[1]]
+    await live.drop_aged(await live.aged(10))
+    await live.let_go([ids[1]])
+    assert await another_live.restored(10) == []

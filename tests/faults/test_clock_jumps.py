@@ -91,7 +91,7 @@ async def test_what_is_delayed_becomes_due_when_it_was_to_be(engine, jump, hours
     assert [record.status for record in records] == ["pending", "pending"]
 
 
-@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("hours", [-25, -1, 1, 25])
 async def test_an_idempotency_key_is_held_after_the_end(engine, jump, hours):
     (first,) = await put(engine, new(idempotency_key="k"))
     (execution,) = await claim(engine)

@@ -150,11 +150,11 @@ async def test_tls_is_verified(private_redis, tmp_path):
             await RedisEngine(url).open()
 
 
-async def test_a_cluster_is_followed_to_the_node_that_holds_the_queue(private_redis):
-    nodes = [private_redis("--cluster-enabled", "yes") for _ in range(2)]
+async def test_a_cluster_is_followed_to_the_node_that_holds_the_queue(redis_cluster_node):
+    nodes = [redis_cluster_node() for _ in range(2)]
     command(nodes[0], "CLUSTER ADDSLOTSRANGE 0 8191")
     command(nodes[1], "CLUSTER ADDSLOTSRANGE 8192 16383")
-    command(nodes[0], f"CLUSTER MEET 127.0.0.1 {nodes[1].port}")
+    command(nodes[0], f"CLUSTER MEET 127.0.0.1 {nodes[1].port} {nodes[1].bus_port}")
     await until_ok(*nodes)
     for name in ("jobs", "other", "third", "fourth"):  # on both nodes, whichever is asked first
         engine, another = (RedisEngine(node.url, name) for node in nodes)
@@ -209,8 +209,8 @@ async def until_ok(*nodes):
                 await asyncio.sleep(0.05)
 
 
-async def test_a_cluster_that_is_down_or_moves_the_queue_passes_as_an_error_of_the_engine(private_redis):
-    node = private_redis("--cluster-enabled", "yes")
+async def test_a_cluster_that_is_down_or_moves_the_queue_passes_as_an_error_of_the_engine(redis_cluster_node):
+    node = redis_cluster_node()
     command(node, "CLUSTER ADDSLOTSRANGE 0 16383")
     await until_ok(node)
     engine = RedisEngine(node.url, "jobs")

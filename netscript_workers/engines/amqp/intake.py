@@ -1,7 +1,8 @@
 """Takes in what other programs put into our queue, and tickets that come back from a long delay.
 
 A job goes into the store of records and gets its ticket, then its message is acknowledged: killed between, it comes again.
-A message with an id of its own (`message_id`) is taken in once however often it comes. What is no job becomes a dead letter.
+A message with an id of its own (`message_id`) is taken in once however often it comes; one without is known again when its link
+is lost and RabbitMQ gives it to this process again. What is no job becomes a dead letter.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from netscript_workers.errors import EngineError
 from netscript_workers.ports.engine import Engine
 
 PREFETCH: Final = 200
+AGAIN_S: Final = 60.0
+"""So long after a link was made what comes again is looked for among what came over the last one."""
 _FIRST_DELAY_S: Final = 0.1
 _MAX_DELAY_S: Final = 5.0
 
@@ -34,10 +37,15 @@ class _Message:
 
     __slots__ = ("buried", "delivery", "execution_id")
 
-    def __init__(self, delivery: Delivery, execution_id: str) -> None:
+    def __init__(self, delivery: Delivery, execution_id: str, *, buried: bool = False) -> None:
         self.delivery = delivery
         self.execution_id = execution_id
-        self.buried = False
+        self.buried = buried
+
+    @property
+    def kind(self) -> tuple[str | None, bytes]:
+        """What this message and those that nothing tells from it have in common."""
+        return self.delivery.message_id, self.delivery.body
 
 
 class Intake:
@@ -54,6 +62,10 @@ class Intake:
         self._terms = terms
         self._ids = IdFactory()
         self._came: list[_Message] = []
+        self._again: dict[
+            tuple[str | None, bytes], list[_Message]
+        ] = {}  # not acknowledged when a link was lost
+        self._again_until = 0.0
         self._some = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._consuming = False
@@ -73,14 +85,28 @@ class Intake:
 
     def put(self, delivery: Delivery) -> None:
         """Take one delivery, to be acknowledged once it is taken in."""
-        self._came.append(_Message(delivery, self._new_id(delivery)))
+        known = self._known(delivery) if self._again and delivery.redelivered else None
+        if known is not None:
+            self._came.append(_Message(delivery, known.execution_id, buried=known.buried))
+        else:
+            self._came.append(_Message(delivery, self._new_id(delivery)))
         self._some.set()
 
     def changed(self) -> None:
         """Begin anew: the link was lost, or is new."""
+        for message in self._came:
+            self._again.setdefault(message.kind, []).append(message)
+        self._again_until = asyncio.get_running_loop().time() + AGAIN_S
         self._came.clear()
         self._consuming = False
         self._some.set()
+
+    def _known(self, delivery: Delivery) -> _Message | None:
+        """Return what came before and, as far as anybody can tell, is this. Of several that are alike each is found once."""
+        if asyncio.get_running_loop().time() > self._again_until:
+            self._again.clear()
+        alike = self._again.get((delivery.message_id, delivery.body))
+        return alike.pop(0) if alike else None
 
     async def _take_in(self) -> None:
         delay = _FIRST_DELAY_S

@@ -14,13 +14,17 @@ _CACHED: Final = 1024
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One message that came. `tag` names it on its link until it is acknowledged; `kind` is its type property."""
+    """One message that came. `tag` names it on its link until it is acknowledged; `kind` is its type property.
+
+    `redelivered`: it was delivered before, to us or to another process, and not acknowledged.
+    """
 
     consumer: str
     tag: int
     kind: str | None
     message_id: str | None
     body: bytes
+    redelivered: bool = False
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -65,6 +69,7 @@ class Contents:
             kind=header.properties.message_type,
             message_id=header.properties.message_id,
             body=bytes(self._body),
+            redelivered=bool(method.redelivered),
         )
 
 

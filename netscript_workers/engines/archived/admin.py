@@ -53,21 +53,19 @@ class ArchivedAdmin(Pair):
         return letters[:limit]
 
     async def count_dead(self) -> int:
-        """See `ports.queue_admin.QueueAdmin`.
-
-        A process killed between restoring a dead letter for a retry and removing it from the archive leaves one that counts
-        twice, until it is retried again or for ten minutes and a sweep.
-        """
+        """See `ports.queue_admin.QueueAdmin`. What is in both stores, since a move was cut off or is under way, counts once."""
         count = await self._live.count_dead() + await self._archive.count_dead()
         return count - await self._count_doubles()
 
     async def _count_doubles(self) -> int:
-        """Count the dead letters that a sweep has copied and not yet removed (it is at it, or was killed)."""
-        if not await self._live.aged(1):
+        """Count the archived dead letters that live too: copied by a sweep or restored, and not yet removed where they were."""
+        moving = set(await self._live.restored(_LOOK_FOR_DOUBLES))
+        if await self._live.aged(1):
+            aged = await self._live.aged(_LOOK_FOR_DOUBLES)
+            moving |= {record.execution.id for record in aged if record.execution.status in DEAD}
+        if not moving:
             return 0
-        aged = await self._live.aged(_LOOK_FOR_DOUBLES)
-        dead = [record.execution.id for record in aged if record.execution.status in DEAD]
-        found = await self._archive.get_many(dead)
+        found = await self._archive.get_many(list(moving))
         return sum(1 for record in found if record is not None and record.status in DEAD)
 
     async def requeue_dead(self, which: DeadFilter) -> int:

@@ -6,7 +6,7 @@ import msgspec
 
 from netscript_workers.domain.execution import FINISHED, Execution, LogLine
 from netscript_workers.domain.settlement import AttemptRecord
-from netscript_workers.engines.archived.pair import Pair
+from netscript_workers.engines.archived.pair import RESTORED_KEEP_MS, Pair
 from netscript_workers.ports.archive import Archived
 from netscript_workers.ports.history import HistoryQuery, JournalEntry, Swept
 
@@ -63,6 +63,7 @@ class ArchivedHistory(Pair):
 
     async def sweep(self, limit: int) -> Swept:
         """See `ports.history.History`. Every step may be repeated: a kill in the middle costs nothing but the step."""
+        await self._finish_restoring(limit)
         aged = await self._live.aged(limit)
         kept = [record for record in aged if record.delete_at > record.archive_at]
         archived = dropped = 0
@@ -75,6 +76,16 @@ class ArchivedHistory(Pair):
             archived = min(len(kept), dropped)
         deleted = await self._archive.drop_due(limit)
         return Swept(archived, deleted + dropped - archived)
+
+    async def _finish_restoring(self, limit: int) -> None:
+        """Drop from the archive what somebody restored and was killed before dropping it.
+
+        One that is about to age is left to the sweep that moves it: dropped here it might be nowhere.
+        """
+        restored = await self._live.restored(limit, RESTORED_KEEP_MS // 2)
+        if restored:
+            await self._archive.drop_many(restored)
+            await self._live.let_go(restored)
 
     async def _take_back(self, kept: Sequence[Archived]) -> None:
         """Remove from the archive what was run again, or restored, while it was being copied."""

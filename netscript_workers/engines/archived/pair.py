@@ -8,11 +8,9 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
-import msgspec
-
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.ids import born_at
-from netscript_workers.ports.archive import AgeingEngine, Archive, Archived
+from netscript_workers.ports.archive import AgeingEngine, Archive
 from netscript_workers.ports.promises import DAY_MS
 
 # No record leaves the live store within a day of its end, so an id that was made just now is not in the archive: it spares who
@@ -20,7 +18,7 @@ from netscript_workers.ports.promises import DAY_MS
 # on it: whoever made the id may have had a clock that was days off.
 _JUST_MADE_MS: Final = DAY_MS // 2
 # How long a restored record is safe from the sweeper while it waits for the retry that it was restored for.
-_RESTORED_KEEP_MS: Final = 10 * 60 * 1000
+RESTORED_KEEP_MS: Final = 10 * 60 * 1000
 
 
 class Pair:
@@ -76,12 +74,8 @@ class Pair:
             return
         records = await self._archive.read_many(missing) if missing else []
         if records:
-            # Its live age is over: without this the next sweep might take it away before it runs.
-            safe = self._wall_ms() + _RESTORED_KEEP_MS
-            await self._live.restore([_kept_until(safe, record) for record in records])
+            # Its live age is over: without a time to keep it the next sweep might take it away before it runs.
+            await self._live.restore(records, RESTORED_KEEP_MS)
         await self._archive.drop_many(ids)
-
-
-def _kept_until(safe: int, record: Archived) -> Archived:
-    archive_at = max(record.archive_at, safe)
-    return msgspec.structs.replace(record, archive_at=archive_at, delete_at=max(record.delete_at, archive_at))
+        if records:
+            await self._live.let_go([record.execution.id for record in records])

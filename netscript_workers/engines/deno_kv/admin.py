@@ -9,7 +9,7 @@ from netscript_workers.domain.execution import Status
 from netscript_workers.domain.overview import DeadLetter, TopicDepth, WorkerInfo
 from netscript_workers.engines.deno_kv.base import Base, new_token
 from netscript_workers.engines.deno_kv.bells import Bell
-from netscript_workers.engines.deno_kv.garbage import bury
+from netscript_workers.engines.deno_kv.garbage import bury, kept_since
 from netscript_workers.engines.deno_kv.rows import batch, read_rows, read_texts
 from netscript_workers.engines.deno_kv.transaction import Transaction
 from netscript_workers.engines.deno_kv.undelivered import Undelivered
@@ -124,7 +124,8 @@ class DenoKvAdmin(Base):
         ]
         if which.target is None and which.topic is None:
             found = await self._connections.read(
-                self._sql["read_garbage"], self._with(ids=_ids(which), limit=most)
+                self._sql["read_garbage"],
+                self._with(ids=_ids(which), limit=most, kept_since=kept_since(self._wall_ms())),
             )
             letters += [
                 DeadLetter(
@@ -140,7 +141,9 @@ class DenoKvAdmin(Base):
 
     async def count_dead(self) -> int:
         """See `ports.queue_admin.QueueAdmin`."""
-        return await self._connections.read(self._sql["count_dead"], self._with())
+        return await self._connections.read(
+            self._sql["count_dead"], self._with(kept_since=kept_since(self._wall_ms()))
+        )
 
     async def requeue_dead(self, which: DeadFilter) -> int:
         """See `ports.queue_admin.QueueAdmin`."""
@@ -161,6 +164,7 @@ class DenoKvAdmin(Base):
                 tx.run(self._sql[verb], self._with(ids=ids))
             count = len(read_texts(ids))
             if which.target is None and which.topic is None:
+                tx.run(self._sql["drop_garbage"], self._with(kept_since=kept_since(self._wall_ms())))
                 count += tx.run(self._sql["purge_garbage"], self._with(ids=_ids(which)))
             return count
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from netscript_workers.engines.deno_kv.kept import Keeping, remove_all, restore_all, still_aged
 from netscript_workers.engines.deno_kv.rows import batch, read_texts
 from netscript_workers.engines.deno_kv.statements import Statements
@@ -31,15 +33,33 @@ class DenoKvAgeing(Keeping):
 
         return await self._connections.write(drop)
 
-    async def restore(self, records: Sequence[Archived]) -> None:
+    async def restore(self, records: Sequence[Archived], keep_ms: int = 0) -> None:
         """See `ports.archive.Ageing`."""
+        safe = self._wall_ms() + keep_ms
 
         def restore(tx: Transaction) -> None:
             missing = _missing(tx, self._sql, self._number, records)
             if missing:
-                restore_all(tx, self._sql, self._number, missing)
+                restore_all(tx, self._sql, self._number, [_kept_until(safe, record) for record in missing])
+                ids = batch([record.execution.id for record in missing])
+                tx.run(self._sql["note_restored"], self._with(ids=ids))
 
         await self._connections.write(restore)
+
+    async def restored(self, limit: int, for_ms: int = 0) -> list[str]:
+        """See `ports.archive.Ageing`."""
+        parameters = self._with(until=self._wall_ms() + for_ms, limit=limit)
+        return read_texts(await self._connections.read(self._sql["look_restored"], parameters))
+
+    async def let_go(self, execution_ids: Sequence[str]) -> None:
+        """See `ports.archive.Ageing`."""
+        parameters = self._with(ids=batch(list(execution_ids)))
+        await self._connections.write(lambda tx: tx.run(self._sql["forget_restored"], parameters))
+
+
+def _kept_until(safe: int, record: Archived) -> Archived:
+    archive_at = max(record.archive_at, safe)
+    return msgspec.structs.replace(record, archive_at=archive_at, delete_at=max(record.delete_at, archive_at))
 
 
 def _missing(tx: Transaction, sql: Statements, queue: int, records: Sequence[Archived]) -> list[Archived]:

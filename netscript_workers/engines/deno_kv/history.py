@@ -10,6 +10,7 @@ from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.engines.deno_kv.base import Base
 from netscript_workers.engines.deno_kv.bells import LOOK_AGAIN_S, Bell
 from netscript_workers.engines.deno_kv.finding import LIVE, RESTING, finding
+from netscript_workers.engines.deno_kv.garbage import kept_since
 from netscript_workers.engines.deno_kv.kept import success
 from netscript_workers.engines.deno_kv.rows import Row, batch, read_rows, read_texts, writable
 from netscript_workers.engines.deno_kv.settling import add_lines
@@ -36,7 +37,7 @@ class _Attempt(msgspec.Struct, array_like=True, frozen=True):
 
 _read_attempts = msgspec.json.Decoder(list[_Attempt]).decode
 _read_lines = msgspec.json.Decoder(list[tuple[int, LogLine]]).decode
-_read_aged = msgspec.json.Decoder(tuple[list[str], list[str]]).decode
+_read_aged = msgspec.json.Decoder(tuple[list[str], list[str], int]).decode
 
 
 class DenoKvHistory(Base):
@@ -127,13 +128,16 @@ class DenoKvHistory(Base):
 
     async def sweep(self, limit: int) -> Swept:
         """See `ports.history.History`."""
-        parameters = self._with(now=self._wall_ms(), limit=limit)
-        aged, stale = _read_aged(await self._connections.read(self._sql["look_aged"], parameters))
-        if not aged and not stale:
+        now = self._wall_ms()
+        parameters = self._with(now=now, limit=limit, kept_since=kept_since(now))
+        aged, stale, old = _read_aged(await self._connections.read(self._sql["look_aged"], parameters))
+        if not aged and not stale and not old:
             return Swept(0, 0)
 
         def sweep(tx: Transaction) -> Swept:
-            aged, stale = _read_aged(tx.one(self._sql["look_aged"], parameters))
+            aged, stale, old = _read_aged(tx.one(self._sql["look_aged"], parameters))
+            if old:
+                tx.run(self._sql["drop_garbage"], self._with(kept_since=kept_since(now)))
             if stale:
                 ids = batch(stale)
                 for verb in ("purge_attempts", "purge_lines", "unarchive"):
@@ -142,7 +146,7 @@ class DenoKvHistory(Base):
                 ids = batch(aged)
                 tx.run(self._sql["archive"], self._with(ids=ids))
                 tx.run(self._sql["purge_live"], self._with(ids=ids))
-            return Swept(len(aged), len(stale))
+            return Swept(len(aged), len(stale) + old)
 
         return await self._connections.write(sweep)
 

@@ -7,6 +7,7 @@ from netscript_workers.domain.execution import FINISHED, Execution, LogLine
 from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.engines.memory.store import Store, changed
 from netscript_workers.ports.history import HistoryQuery, JournalEntry, Swept
+from netscript_workers.ports.promises import GARBAGE_KEEP_MS
 
 
 class MemoryHistory:
@@ -69,7 +70,10 @@ class MemoryHistory:
             entry.archived = True
         for entry in itertools.islice(stale, limit):
             self._store.remove(entry)
-        return Swept(min(limit, len(aged)), min(limit, len(stale)))
+        old = [key for key, one in self._store.garbage.items() if one.failed_at <= now - GARBAGE_KEEP_MS]
+        for garbage_id in old:
+            del self._store.garbage[garbage_id]
+        return Swept(min(limit, len(aged)), min(limit, len(stale)) + len(old))
 
 
 def _matches(record: Execution, query: HistoryQuery) -> bool:

@@ -117,6 +117,7 @@ class PostgresArchive(Reading):
 
     async def drop_due(self, limit: int) -> int:
         """See `ports.archive.Archive`."""
+        await self._long("fold_dead_letters", self._number)
         rows = await self._long("drop_due", self._number, limit, self._now())
         return int(rows[0][0])
 

@@ -131,6 +131,8 @@ class Bells:
                         "not woken by notifications for now: %s", explained(error, self._connections.shown)
                     )
                 silent = True
+            except Exception:
+                log.exception("a fault of our own while listening to PostgreSQL; please report this")
             else:
                 delay, silent = _FIRST_DELAY_S, False
             self._strike(Bell)

@@ -10,7 +10,7 @@ from netscript_workers.engines.postgres.rows import json_text, record_of, writab
 from netscript_workers.engines.postgres.settling import line_row
 from netscript_workers.engines.postgres.statements import statement
 from netscript_workers.ports.history import JournalEntry, Swept
-from netscript_workers.ports.promises import LINES_KEPT
+from netscript_workers.ports.promises import GARBAGE_KEEP_MS, LINES_KEPT
 
 
 class PostgresHistory(Reading):
@@ -49,7 +49,11 @@ class PostgresHistory(Reading):
     async def sweep(self, limit: int) -> Swept:
         """See `ports.history.History`."""
         rows = await self._connections.run(statement("sweep"), self._number, limit, self._now())
-        return Swept(archived=rows[0][0], deleted=rows[0][1])
+        await self._connections.run(statement("fold_dead_letters"), self._number)
+        garbage = await self._connections.run(
+            statement("drop_garbage"), self._number, GARBAGE_KEEP_MS, self._now()
+        )
+        return Swept(archived=rows[0][0], deleted=rows[0][1] + garbage[0][0])
 
 
 def _progress_text(progress: Progress) -> str:

@@ -1,16 +1,17 @@
 """Brings the schema to the newest layout: numbered migrations, in one transaction, one process at a time."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from netscript_workers.engines.postgres.connection import Connections
 from netscript_workers.engines.postgres.statements import migrations, statement
 from netscript_workers.errors import EngineFormatError
-from netscript_workers.ports.tables import Layout
+from netscript_workers.ports.tables import Horizon, Layout
 
 if TYPE_CHECKING:
     from netscript_workers.engines.postgres.connection import Connection
 
+T = TypeVar("T")
 _BOUND_S: Final = 3600.0  # a new index on a long history takes its time
 _LOCK: Final = 0x6E657473  # "nets": one number for every process that migrates
 
@@ -81,7 +82,17 @@ class PostgresTables:
         """See `ports.tables.Tables`."""
         return await self._opened(migrate)
 
-    async def _opened(self, use: Callable[[Connections], Awaitable[Layout]]) -> Layout:
+    async def horizon(self) -> Horizon | None:
+        """See `ports.tables.Tables`."""
+
+        async def look(connections: Connections) -> Horizon | None:
+            rows = await connections.run(statement("look_at_horizon"))
+            names = ("kind", "name", "pid", "state", "age_ms", "behind")
+            return Horizon(**dict(zip(names, rows[0], strict=True))) if rows else None
+
+        return await self._opened(look)
+
+    async def _opened(self, use: Callable[[Connections], Awaitable[T]]) -> T:
         connections = Connections(self._url, self._shown)
         await connections.open()
         try:

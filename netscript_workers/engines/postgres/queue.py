@@ -18,6 +18,7 @@ from netscript_workers.ports.queue import Claim, ClaimRequest, Renewal
 
 _FIRST_NAP_S: Final = 0.005
 _LAST_NAP_S: Final = 1.0
+_MOST_UNSURE: Final = 20_000
 
 
 class PostgresQueue(Base):
@@ -112,6 +113,8 @@ class PostgresQueue(Base):
             rows = await self._connections.run(statement("settle"), *parameters)
         except BaseException as error:
             if isinstance(error, EngineError):
+                if len(unsure) > _MOST_UNSURE:  # whoever gave up on them does not ask again
+                    unsure.clear()
                 unsure.update(
                     ((one.execution_id, one.token), mark)
                     for one, mark in zip(settlements, marks, strict=True)

@@ -38,6 +38,7 @@ class UnheardClaims:
     def given_back(self, tokens: list[int], begun: float) -> None:
         """Forget those of `tokens` whose statement was over when they were given back, at `begun` (monotonic seconds)."""
         for token in tokens:
-            if self._over_at[token] <= begun:
+            over_at = self._over_at.get(token)  # another claim may have given it back meanwhile
+            if over_at is not None and over_at <= begun:
                 del self._over_at[token]
         self._next = max(self._next, begun + _AGAIN_S)

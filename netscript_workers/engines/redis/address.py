@@ -9,6 +9,7 @@ from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocket
 from netscript_workers.errors import ConfigError
 
 CONNECT_S: Final = 5.0
+_PORT: Final = 6379
 _PLAIN: Final = ("db", "username", "password", "client_name", "socket_connect_timeout", "socket_read_size")
 _NETWORK: Final = ("socket_keepalive",)
 _TLS: Final = (
@@ -35,6 +36,8 @@ class Address(NamedTuple):
 
     kind: type[Link]
     options: Mapping[str, Any]
+    places: tuple[tuple[str, int], ...] = ()
+    """host and port of each node named, in order; none for a socket"""
 
     @property
     def host(self) -> str:
@@ -48,9 +51,13 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Read `redis://user:password@host:6379/0?option=…`, `rediss://…` or `unix://…`; raises `ConfigError`."""
+        """Read `redis://user:password@host:6379/0?option=…`, `rediss://…` or `unix://…`; raises `ConfigError`.
+
+        Several nodes of one cluster are named as `redis://user:password@one:6379,two:6379/0`.
+        """
         try:
-            parts = urlsplit(url)
+            places = _places(url)
+            parts = urlsplit(url := _with_one(url, places))
             _ = parts.port
         except ValueError:  # its text may hold a part of the password
             raise ConfigError(
@@ -77,7 +84,24 @@ class Address(NamedTuple):
         if kind is not UnixDomainSocketConnection and database and not database.isdecimal():
             raise ConfigError("the path of the Redis URL must be the number of a database, such as /0")
         _complete(kind, options)
-        return cls(kind, options)
+        return cls(kind, options, () if kind is UnixDomainSocketConnection else places)
+
+
+def _places(url: str) -> tuple[tuple[str, int], ...]:
+    """Return host and port of each node that `url` names; raises `ValueError`."""
+    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    each = [urlsplit(f"//{host}") for host in hosts]
+    return tuple((one.hostname or "localhost", one.port or _PORT) for one in each)
+
+
+def _with_one(url: str, places: tuple[tuple[str, int], ...]) -> str:
+    """Return `url` with the first of its nodes alone, as the driver reads it."""
+    if len(places) == 1:
+        return url
+    parts = urlsplit(url)
+    host, port = places[0]
+    user, at, _ = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user}{at}{f'[{host}]' if ':' in host else host}:{port}").geturl()
 
 
 def _complete(kind: type[Link], options: dict[str, Any]) -> None:

@@ -110,8 +110,7 @@ class RedisAdmin(Base):
 
     async def count_dead(self) -> int:
         """See `ports.queue_admin.QueueAdmin`."""
-        dead = await self._server.call("ZCARD", f"{self._root}:dead")
-        return dead + await self._server.call("ZCARD", f"{self._root}:garbage")
+        return await self._run("count_dead", None)
 
     async def _dead_ids(self, which: DeadFilter) -> list[str]:
         if which.ids:

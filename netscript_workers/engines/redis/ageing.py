@@ -11,14 +11,16 @@ from netscript_workers.engines.redis.records import (
     base_of,
     encode,
     folded,
+    long,
     read_execution,
     read_line,
+    short,
     without_none,
     word,
 )
 from netscript_workers.ports.archive import Archived
 
-_FIRST_BLOB = 3
+_FIRST_BLOB = 4
 _STOPPED = -1
 
 
@@ -48,13 +50,22 @@ class RedisAgeing(Base):
         given = [(word(one.execution.id), folded(one.execution.token), one.archive_at) for one in records]
         return await self._run("drop", given)
 
-    async def restore(self, records: Sequence[Archived]) -> None:
+    async def restore(self, records: Sequence[Archived], keep_ms: int = 0) -> None:
         """See `ports.archive.Ageing`. A record stands about where it stood in the order of age: by when it was triggered."""
         if not records:
             return
         blobs = [base_of(one.execution) for one in records]
         rows = [_row(one, blobs) for one in records]
-        await self._run("restore", rows, *blobs)
+        await self._run("restore", rows, keep_ms, *blobs)
+
+    async def restored(self, limit: int, for_ms: int = 0) -> list[str]:
+        """See `ports.archive.Ageing`."""
+        return [long(one) for one in await self._run("restored", (limit, for_ms))]
+
+    async def let_go(self, execution_ids: Sequence[str]) -> None:
+        """See `ports.archive.Ageing`."""
+        if execution_ids:
+            await self._server.call("SREM", f"{self._root}:restored", *map(short, execution_ids))
 
 
 def _row(one: Archived, blobs: list[bytes]) -> tuple[Any, ...]:

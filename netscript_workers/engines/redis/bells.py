@@ -139,6 +139,7 @@ class Bells:
                 async for _ in self._heard(link):
                     delay, said = 0.05, False
             except (RedisError, OSError, TimeoutError) as error:
+                self._server.leave(link)
                 if not said:
                     said = True
                     log.info("cannot be woken by the server for now, looking by turns: %s", self._why(error))

@@ -6,12 +6,22 @@ import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import hiredis
+from redis.asyncio.connection import UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import MovedError, NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from netscript_workers.engines.redis.address import Address, Link
 from netscript_workers.engines.redis.failures import explained
+from netscript_workers.engines.redis.nodes import Nodes, Place, places_of
 from netscript_workers.engines.redis.scripts import Scripts
 from netscript_workers.errors import EngineError
 
@@ -28,6 +38,8 @@ Word = str | bytes | int
 
 _pack = cast("Callable[[tuple[Word, ...]], bytes]", cast("Any", hiredis).pack_command)
 _PING: Final = _pack(("PING",))
+_SLOTS: Final = _pack(("CLUSTER", "SLOTS"))
+_GOES_ON_ELSEWHERE: Final = (ReadOnlyError, ClusterDownError, MasterDownError)
 
 log = logging.getLogger("netscript_workers.engines.redis")
 
@@ -35,14 +47,15 @@ log = logging.getLogger("netscript_workers.engines.redis")
 class Server:
     """Runs commands and scripts. Makes connections as they are needed and keeps them until `close`.
 
-    `shown` is the URL as it may be printed, host and port without it. In a cluster it follows the queue to its node.
+    `shown` is the URL as it may be printed, host and port without it. In a cluster it follows the queue to its node and remembers
+    the others: where one does not answer, the next command asks the next one.
     """
 
     def __init__(self, url: str, shown: str) -> None:
         """Connect nowhere yet; raises `ConfigError` for a URL that cannot be used."""
         self._address = Address.parse(url)
         self.where = shown or self._address.place
-        self._moved_to: tuple[str, int] | None = None
+        self.nodes = Nodes(self._address.places)
         self._idle: list[tuple[Link, float]] = []  # with when each was last used
         self._free = asyncio.Semaphore(MAX_CONNECTIONS)
         self._scripts = Scripts()
@@ -51,11 +64,25 @@ class Server:
     def connection(self) -> Link:
         """Return a new connection that is not connected yet; whoever takes it disconnects it."""
         options = dict(self._address.options)
-        if self._moved_to is not None:
-            options["host"], options["port"] = self._moved_to
+        if self.nodes.current is not None:
+            options["host"], options["port"] = self.nodes.current
         # A command that was sent must not be sent again behind our back: whoever asked decides.
         options["retry"] = Retry(NoBackoff(), 0)
         return self._address.kind(**options)
+
+    def leave(self, link: Link) -> None:
+        """Ask another node from now on, where there is one: the one of `link` failed."""
+        self.nodes.leave(_place(link))
+
+    async def learn(self) -> None:
+        """Ask what nodes the cluster has. A server that is none, or does not tell, leaves us with those we know."""
+        try:
+            slots = await self._ask(_SLOTS)
+        except (ResponseError, EngineError) as error:
+            log.debug("Redis at %s names no nodes of a cluster: %s", self.where, error)
+            return
+        host = self.nodes.current[0] if self.nodes.current else ""
+        self.nodes.learn(places_of(slots, host))
 
     async def open(self) -> None:
         """Be ready to run commands again after a `close`."""
@@ -107,6 +134,7 @@ class Server:
             ) from None
 
     async def _ask(self, packed: bytes) -> Any:
+        link: Link | None = None
         try:
             link = await self._living()
             try:
@@ -123,10 +151,10 @@ class Server:
         except ResponseError:
             raise
         except (RedisError, OSError, TimeoutError) as error:
-            self._moved_to = None
-            await (
-                self._hang_up()
-            )  # what broke one has likely broken all: nobody must find that out one by one
+            if link is not None:
+                self.leave(link)
+            # What broke one has likely broken all: nobody must find that out one by one.
+            await self._hang_up()
             raise self._explained(error) from error
         await self._put_back(link)
         return answer
@@ -164,24 +192,32 @@ class Server:
         return self.connection(), 0.0
 
     async def _put_back(self, link: Link) -> None:
-        if self._closed:
+        if self._closed or _place(link) != self.nodes.current:
             await link.disconnect(nowait=True)
         else:
             self._idle.append((link, time.monotonic()))
 
     async def _follow(self, error: ResponseError) -> bool:
         """Go where a cluster sends us; False when `error` says nothing of the kind."""
-        if isinstance(error, ReadOnlyError):  # the name may lead to another server by now
+        if isinstance(
+            error, _GOES_ON_ELSEWHERE
+        ):  # another one may know better, or the name lead to another server by now
+            self.nodes.leave(self.nodes.current)
             await self._hang_up()
             return False
         if not isinstance(error, MovedError) and not str(error).startswith("MOVED "):
             return False
         host, _, port = str(error).rpartition(" ")[2].rpartition(":")
-        self._moved_to = (host or self._address.host, int(port))
-        await self._hang_up()
+        if self.nodes.follow((host or self._address.host, int(port))):
+            await self._hang_up()
+            await self.learn()
         return True
 
     async def _hang_up(self) -> None:
         idle, self._idle = self._idle, []
         for link, _ in idle:
             await link.disconnect(nowait=True)
+
+
+def _place(link: Link) -> Place | None:
+    return None if isinstance(link, UnixDomainSocketConnection) else (link.host, int(link.port))

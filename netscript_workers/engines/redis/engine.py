@@ -38,8 +38,9 @@ class RedisEngine(RedisSchedules, RedisAdmin, RedisHistory, RedisAgeing):
         """Reach the server; raises `EngineUnavailableError`, or `EngineFormatError` for one that is too old."""
         await self._server.open()
         try:
-            version, policy = await self._look()
+            version, policy = await self._look_around()
             await self._bells.check()
+            await self._server.learn()
         except EngineUnavailableError:
             await self._server.close()
             raise
@@ -91,6 +92,19 @@ class RedisEngine(RedisSchedules, RedisAdmin, RedisHistory, RedisAgeing):
                 await self._server.call("UNLINK", *keys)
             if cursor == b"0":
                 return
+
+    async def _look_around(self) -> tuple[int, str]:
+        """Look at the first node that answers."""
+        for others in reversed(range(len(self._server.nodes))):
+            try:
+                return await self._look()
+            except EngineUnavailableError:
+                raise
+            except EngineError as error:
+                if not others:
+                    raise
+                log.info("trying the next node: %s", error)
+        raise AssertionError("there is a node to try")
 
     async def _look(self) -> tuple[int, str]:
         """Return the server's major version and what it does when its memory is full, empty where it may not be asked."""

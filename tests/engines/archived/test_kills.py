@@ -97,6 +97,7 @@ async def test_a_retry_killed_on_its_way_loses_nothing(tmp_path, step):
         assert await engine.get_many([bad.id]) == [bad]
         assert len(await engine.find(HistoryQuery())) == 3
         assert len(await engine.dead_letters(DeadFilter(), None)) == 2
+        assert await engine.count_dead() == 2
         assert await engine.retry_many([bad.id]) == [True]
         assert await claimed_ids(engine) == [bad.id]
         assert len(await engine.find(HistoryQuery())) == 3
@@ -131,6 +132,37 @@ async def test_a_record_run_again_while_it_was_copied_is_live_only(tmp_path):
         assert await engine.sweep(10) == Swept(0, 0)
         assert await engine._archive.get_many([record.id]) == [None]
         assert await claimed_ids(engine) == [record.id]
+
+
+@pytest.mark.parametrize("later_ms", [0, 6 * 60_000, 11 * 60_000])
+async def test_a_sweep_ends_a_restore_that_was_cut_off(tmp_path, later_ms):
+    clock = Clock()
+    async with opened(tmp_path, clock) as engine:
+        _, bad, late = await three_of_old(engine, clock)
+        await engine.sweep(10)
+        killed(tmp_path, clock, "archive.drop_many", f"engine.retry_many(['{bad.id}'])")
+        clock.move(later_ms)
+        for _ in range(3):
+            await engine.sweep(10)
+            assert await engine.count_dead() == 2
+            assert await engine.get_many([bad.id]) == [bad]
+        clock.move(20 * 60_000)
+        await engine.sweep(10)
+        assert await engine._live.restored(10) == []
+        assert await engine._archive.count_dead() == 2
+        assert {one.id for one in await engine.dead_letters(DeadFilter(), None)} == {bad.id, late.id}
+
+
+async def test_one_that_runs_again_after_a_cut_off_restore_is_no_dead_letter(tmp_path):
+    clock = Clock()
+    async with opened(tmp_path, clock) as engine:
+        _, bad, _ = await three_of_old(engine, clock)
+        await engine.sweep(10)
+        killed(tmp_path, clock, "archive.drop_many", f"engine.retry_many(['{bad.id}'])")
+        await engine._live.retry_many([bad.id])
+        assert await engine.count_dead() == 1
+        assert await claimed_ids(engine) == [bad.id]
+        assert await engine.count_dead() == 1
 
 
 async def test_one_restored_for_a_retry_is_safe_from_the_sweep(tmp_path):

@@ -105,6 +105,22 @@ async def test_a_dead_letter_that_rests_can_be_purged(tmp_path, maker_ms, reader
         assert await engine.find(HistoryQuery()) == []
 
 
+@ODD
+async def test_what_waits_for_its_retry_is_kept_by_the_clock_of_the_store(tmp_path, maker_ms, reader_ms):
+    clock = Clock()
+    async with opened(tmp_path, clock, reader_ms) as engine:
+        record = await archived_one(engine, clock, maker_ms)
+        retry = engine._live.retry_many
+
+        async def after_a_sweep(ids):
+            assert await engine.sweep(10) == Swept(0, 0)
+            return await retry(ids)
+
+        engine._live.retry_many = after_a_sweep
+        assert await engine.retry_many([record.id]) == [True]
+        assert await claimed_ids(engine) == [record.id]
+
+
 @pytest.mark.parametrize("maker_ms", [10 * DAY_MS, -DAY_MS, 8 * DAY_MS + 13 * HOUR_MS])
 async def test_what_rests_is_not_taken_in_again_unless_its_id_looks_just_made(tmp_path, maker_ms):
     clock = Clock()

@@ -15,9 +15,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def own(redis_server) -> Iterator[redis_queues.OwnQueue]:
-    with redis_queues.own(redis_server) as queue:
+@pytest.fixture(params=["redis", "valkey"])
+def own(request) -> Iterator[redis_queues.OwnQueue]:
+    with redis_queues.own(request.getfixturevalue(f"{request.param}_server")) as queue:
         yield queue
 
 

@@ -1,5 +1,10 @@
 """Nothing stays in Redis for ever: what is finished expires, and what its work leaves behind has an owner."""
 
+import asyncio
+
+import msgspec
+import pytest
+
 from contracts.engines import BOUND_MS, DAY_MS, claim, ending, new, put
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import LogLine, Progress
@@ -43,6 +48,69 @@ async def test_everything_of_finished_ones_expires_by_itself(engine, own, clock)
     week = 7 * 24 * 3600
     ages = [own.client.ttl(root + key) for key in parts if key.startswith(("e:", "l:", "x:"))]
     assert all(week < age <= 2 * week for age in ages), "the live age and a week of grace"
+
+
+# Who ends what does not expire by itself. Nothing else may last.
+OWNERS = {
+    "what waits or runs, until it ends": ("e:", "k:", "l:", "x:", "q:", "t:", "topics", "due", "leases"),
+    "the counts and indexes of what waits or runs": ("running", "pending", "living", "i:", "held", "asked"),
+    "the operator, who resumes the topic": ("paused",),
+}
+
+
+def without_owner(own):
+    owned = tuple(start for starts in OWNERS.values() for start in starts)
+    return [key for key in own.lasting() if not key.startswith(owned)]
+
+
+async def test_every_key_expires_or_has_an_owner(engine, own, clock):
+    lasting: set[str] = set()
+    for _ in range(2):  # the second life begins on keys that expire
+        await put(
+            engine, new(correlation_id="c", idempotency_key="k"), new(delay_ms=5), new("other", topic="x")
+        )
+        await claim(engine, 1)
+        await engine.pause("x")
+        lasting.update(own.lasting())
+        assert without_owner(own) == []
+        await engine.bury_raw(b"raw", "why")
+        await engine.resume("x")
+        clock.move(10)
+        await end_all(engine, clock)
+        assert own.lasting() == [], "nothing waits or runs"
+    assert {"i:g:mail", "i:o:x", "i:c:c", "i:targets", "i:topics", "living", "paused"} <= lasting
+    assert "r:" in {key[:2] for key in own.there()}
+
+
+async def end_all(engine, clock):
+    running = await engine.find(HistoryQuery(status="running"))
+    await engine.settle_many([ending(one, now=clock.now) for one in running])
+    while claimed := await claim(engine, 1, (("default", "x"), 1)):
+        await engine.settle_many([ending(claimed[0], BOOM, now=clock.now)])
+
+
+async def test_what_lives_again_is_found_for_as_long_as_it_lives(engine, own, clock):
+    (first, _) = await put(engine, new("a"), new("b"))
+    await end_all(engine, clock)
+    assert own.lasting() == []
+    await engine.retry_many([first])
+    assert {"i:g:a", "i:o:default", "i:targets", "i:topics", "living"} <= set(own.lasting())
+    assert "i:g:b" not in own.lasting()
+    await end_all(engine, clock)
+    assert own.lasting() == []
+    assert len(await engine.find(HistoryQuery())) == 2
+
+
+async def test_an_order_stays_as_long_as_the_longest_kept_record(engine, own, clock):
+    (long, short) = await put(engine, new("a"), new("b"))
+    for each, days in zip(await claim(engine, 2), (60, 1), strict=True):
+        kept = msgspec.structs.replace(ending(each, BOOM, now=clock.now), keep_ms=days * DAY_MS)
+        assert await engine.settle_many([kept]) == [True]
+    root = f"netscript:{{{own.name}}}:"
+    orders = ("i:o:default", "i:s:failed", "dead", "ageing", "i:topics")
+    ages = {key: own.client.ttl(root + key) // 86_400 for key in orders}
+    assert all(age >= 60 for age in ages.values()), ages
+    assert own.client.ttl(root + f"e:{long}") > own.client.ttl(root + f"e:{short}") > 0
 
 
 async def test_nothing_lasting_is_left_once_all_is_swept(engine, own, clock):
@@ -102,8 +170,8 @@ async def test_the_book_of_the_schedules_expires_long_after_the_last_scheduler(e
     assert "ticks" not in own.there()
 
 
-async def test_two_queue_names_on_one_server_never_see_each_other(engine, own, redis_server):
-    other = RedisEngine(redis_server.url, own.name + "-2")
+async def test_two_queue_names_on_one_server_never_see_each_other(engine, own):
+    other = RedisEngine(own.url, own.name + "-2")
     await other.open()
     try:
         await put(engine)
@@ -114,8 +182,8 @@ async def test_two_queue_names_on_one_server_never_see_each_other(engine, own, r
         await other.close()
 
 
-async def test_an_erased_queue_leaves_no_key_and_others_alone(engine, own, redis_server):
-    other = RedisEngine(redis_server.url, own.name + "-[x]*")
+async def test_an_erased_queue_leaves_no_key_and_others_alone(engine, own):
+    other = RedisEngine(own.url, own.name + "-[x]*")
     await other.open()
     await put(engine, *(new() for _ in range(5)))
     await claim(engine)
@@ -149,7 +217,7 @@ async def test_an_index_by_correlation_id_lives_as_long_as_one_of_its_executions
     assert own.client.ttl(name) == -1
     await engine.cancel_many([first])
     assert own.client.ttl(name) > 7 * 24 * 3600
-    assert "living" not in own.there()
+    assert own.client.hkeys(f"netscript:{{{own.name}}}:living") == []
 
 
 async def test_the_many_that_expired_before_a_sweeper_came_are_taken_out_by_short_scripts(engine, own, clock):
@@ -186,3 +254,20 @@ async def test_dead_letters_are_found_a_stretch_at_a_time(engine, clock):
     assert await engine.requeue_dead(DeadFilter(target="b")) == 601
     assert await engine.purge_dead(DeadFilter()) == 602 + 3
     assert await engine.count_dead() == 0
+
+
+@pytest.mark.parametrize("sweep", ["sweep", "aged"])
+async def test_records_that_were_thrown_away_hold_no_room_of_their_target_for_ever(engine, own, sweep):
+    ids = await put(engine, new(), new(), new())
+    await claim(engine, 1, lease_ms=1)
+    for one in ids[:2]:
+        own.client.delete(f"netscript:{{{own.name}}}:e:{one}")  # as a policy that evicts does
+    assert len(await claim(engine, mail=3)) == 1, "the lost one that was queued is passed over"
+    (left,) = await engine.find(HistoryQuery(status="running"))
+    assert await engine.settle_many([ending(left)]) == [True]
+    async with asyncio.timeout(BOUND_MS / 1000):
+        while own.client.zcard(f"netscript:{{{own.name}}}:leases"):
+            await engine.take_expired("w2", 60_000, 10)
+    await put(engine)
+    await getattr(engine, sweep)(10)
+    assert len(await claim(engine, mail=1)) == 1

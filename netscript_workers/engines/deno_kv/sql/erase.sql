@@ -9,6 +9,7 @@ DELETE FROM netscript_execution WHERE queue = :queue;
 DELETE FROM netscript_archive WHERE queue = :queue;
 DELETE FROM netscript_undelivered WHERE queue = :queue;
 DELETE FROM netscript_garbage WHERE queue = :queue;
+DELETE FROM netscript_restored WHERE queue = :queue;
 DELETE FROM netscript_pause WHERE queue = :queue;
 DELETE FROM netscript_worker WHERE queue = :queue;
 DELETE FROM netscript_schedule WHERE queue = :queue;

@@ -5,5 +5,6 @@ SELECT json_array(
   )),
   (SELECT json_group_array(id) FROM (
     SELECT id FROM netscript_archive WHERE queue = :queue AND delete_at <= :now ORDER BY delete_at LIMIT :limit
-  ))
+  )),
+  (SELECT count(*) FROM netscript_garbage WHERE queue = :queue AND failed_at <= :kept_since)
 )

@@ -8,6 +8,7 @@ attempts AS (DELETE FROM netscript.attempt WHERE execution IN (SELECT seq FROM n
 lines AS (DELETE FROM netscript.line WHERE execution IN (SELECT seq FROM named)),
 executions AS (DELETE FROM netscript.execution WHERE queue = $1),
 finished AS (DELETE FROM netscript.finished WHERE queue = $1),
+letters AS (DELETE FROM netscript.dead_letters WHERE queue = $1),
 pauses AS (DELETE FROM netscript.pause WHERE queue = $1),
 workers AS (DELETE FROM netscript.worker WHERE queue = $1),
 schedules AS (DELETE FROM netscript.schedule WHERE queue = $1),

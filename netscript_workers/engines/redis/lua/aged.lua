@@ -2,6 +2,7 @@
 -- Read what is past its live age, the longest past first. GIVEN: {limit}. Returns {record, archive_at, delete_at, {attempt, ...},
 -- {line, ...}}, ..., and -1 last when it stopped for now. What has expired by itself is taken out of the orders on the way.
 local answer, gone, at = {}, {}, 0
+recount()
 while #answer < GIVEN[1] do
   local flat = call('ZRANGEBYSCORE', P .. 'ageing', '-inf', NOW, 'WITHSCORES', 'LIMIT', at, math.min(GIVEN[1], LOOK))
   if #flat == 0 then

@@ -10,6 +10,6 @@ for _, id in ipairs(GIVEN[1]) do
 end
 for _, id in ipairs(GIVEN[2]) do
   count_gone = count_gone + call('ZREM', P .. 'garbage', id)
-  call('HDEL', P .. 'raw', id, 'why:' .. id)
+  call('DEL', P .. 'r:' .. id)
 end
 return count_gone

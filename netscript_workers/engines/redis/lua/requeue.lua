@@ -1,6 +1,6 @@
 #!lua
 -- Put finished executions back, attempts anew. GIVEN: {id, ...}. Returns 1 or 0 for each.
-local answers, adds, topics = {}, {}, {}
+local answers, adds, topics, by_index = {}, {}, {}, {}
 
 -- The attempt that succeeded is told by the record itself; from now on it stands with the others.
 local function keep_success(id, m)
@@ -20,18 +20,14 @@ for n, id in ipairs(GIVEN) do
       keep_success(id, m)
     end
     m.status, m.triggered_by, m.attempt, m.token, m.mark, m.folded = 'queued', 'retry', 0, 0, nil, nil
-    m.started_at, m.completed_at, m.delete_at, m.worker_id = nil, nil, nil, nil
+    m.started_at, m.completed_at, m.delete_at, m.ended, m.worker_id = nil, nil, nil, nil, nil
     m.exit_code, m.peak_memory, m.cpu_ms, m.words, m.said = nil, nil, nil, nil, nil
     call('HDEL', P .. 'e:' .. id, 'f', 'p')
     write(id, m)
     for _, kind in ipairs({ 'e:', 'l:', 'x:' }) do
       call('PERSIST', P .. kind .. id)
     end
-    if m.correlation_id then
-      call('ZADD', P .. 'i:c:' .. m.correlation_id, m.seq, id)
-      call('PERSIST', P .. 'i:c:' .. m.correlation_id)
-      call('HINCRBY', P .. 'living', m.correlation_id, 1)
-    end
+    to_index(by_index, id, m)
     if m.idempotency_key then
       local name = P .. 'k:' .. m.target .. ':' .. m.idempotency_key
       call('ZADD', name, m.seq, id)
@@ -41,6 +37,7 @@ for n, id in ipairs(GIVEN) do
     topics[m.topic] = true
   end
 end
+index_all(by_index)
 enqueue(adds)
 ring(topics)
 return answers

@@ -1,7 +1,9 @@
 #!lua
--- Put finished records back as live ones. GIVEN: {id, archive_at, what changes (a map), words, attempts: first, many, lines: first, many, progress}
+-- Put finished records back as live ones, for ARGV[3] ms at least. GIVEN: {id, archive_at, what changes (a map), words, attempts: first, many, lines: first, many, progress}
 -- and {priority, target, topic, correlation id, idempotency key}
--- for each; ARGV[3 + n] is what never changes of the n-th, the rest are places in ARGV.
+-- for each; ARGV[3 + n] is what never changes of the n-th, the rest are places in ARGV. No record leaves for an archive before its
+-- idempotency key is free, so none comes back with it.
+local SAFE = NOW + tonumber(ARGV[3])
 for n, one in ipairs(GIVEN) do
   local id, m = one[1], one[3]
   if call('EXISTS', P .. 'e:' .. id) == 0 then
@@ -11,7 +13,7 @@ for n, one in ipairs(GIVEN) do
     end
     local fixed = { text(seq), i[1], i[2], i[3], i[4], i[5] }
     with_fixed(m, fixed)
-    call('HSET', P .. 'e:' .. id, 'b', ARGV[2 + n], 'i', encode(fixed))
+    call('HSET', P .. 'e:' .. id, 'b', ARGV[3 + n], 'i', encode(fixed))
     if one[4] then
       call('HSET', P .. 'e:' .. id, 'f', ARGV[one[4]])
       m.words = true
@@ -27,23 +29,18 @@ for n, one in ipairs(GIVEN) do
     if one[8] > 0 then
       many('RPUSH', P .. 'l:' .. id, { unpack(ARGV, one[7], one[7] + one[8] - 1) })
     end
-    call('ZADD', P .. 'i:g:' .. m.target, m.seq, id)
-    call('SADD', P .. 'i:targets', m.target)
-    call('ZADD', P .. 'i:o:' .. m.topic, m.seq, id)
-    call('SADD', P .. 'i:topics', m.topic)
-    if m.correlation_id then
-      call('ZADD', P .. 'i:c:' .. m.correlation_id, m.seq, id)
-      call('HINCRBY', P .. 'living', m.correlation_id, 1) -- until `finish` below
-    end
-    if m.idempotency_key and m.status == 'completed' and m.completed_at > NOW - KEY_HOLDS then
-      call('ZADD', P .. 'k:' .. m.target .. ':' .. m.idempotency_key, m.seq, id)
-    end
-    local ends, delete_at = new_ends(), m.delete_at
-    finish(ends, id, m, math.max(0, one[2] - NOW), math.max(0, delete_at - one[2]))
-    m.delete_at = delete_at
+    local by_index = {}
+    to_index(by_index, id, m)
+    index_all(by_index) -- as if it lived, until `flush_ends` below
+    local archive_at = math.max(one[2], SAFE)
+    local ends, delete_at = new_ends(), math.max(m.delete_at, archive_at)
+    finish(ends, id, m, math.max(0, archive_at - NOW), 0)
+    m.delete_at, m.ended = delete_at, nil
     write(id, m)
     flush_ends(ends)
-    call('ZADD', P .. 'ageing', one[2], id)
+    call('ZADD', P .. 'ageing', archive_at, id)
+    call('SADD', P .. 'restored', id)
+    call('PEXPIRE', P .. 'restored', longest())
     tell_ends(ends)
   end
 end

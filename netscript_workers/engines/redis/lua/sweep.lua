@@ -2,6 +2,8 @@
 -- Delete what is past its age in the archive too, and take what has expired by itself out of the orders. GIVEN: {limit, from}: `from` is
 -- the place in the order to go on from. Returns {how many records were deleted, the place to go on from, or -1 at the end}.
 local gone, deleted, at = {}, 0, GIVEN[2]
+recount()
+call('ZREMRANGEBYSCORE', P .. 'garbage', '-inf', NOW - GARBAGE_KEPT)
 local ids = call('ZRANGEBYSCORE', P .. 'ageing', '-inf', NOW, 'LIMIT', at, LOOK)
 for _, id in ipairs(ids) do
   if deleted == GIVEN[1] then

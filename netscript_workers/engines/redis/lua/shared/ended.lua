@@ -21,22 +21,30 @@ local function let_key_expire(name)
   call('PEXPIRE', name, KEY_HOLDS)
 end
 
--- What an index by correlation id names may live on: it expires with the last of them, and no sooner than the latest that ended.
-local function let_correlation_expire(correlation, ms)
-  if call('HINCRBY', P .. 'living', correlation, -1) > 0 then
-    return
+-- How long an order of what has ended must stay: no record that has ended lives longer.
+local function longest()
+  local last = call('ZREVRANGE', P .. 'ageing', 0, 0, 'WITHSCORES')[2]
+  return math.max(tonumber(last) or NOW, NOW) - NOW + GRACE
+end
+
+-- Indexes whose last living execution has ended expire by themselves. `by_index` says how many of each have ended.
+local function let_indexes_expire(by_index, ms)
+  local living = P .. 'living'
+  for index, ended in pairs(by_index) do
+    if call('HINCRBY', living, index, -ended) <= 0 then
+      call('HDEL', living, index)
+      call('PEXPIRE', P .. 'i:' .. index, ms)
+    end
   end
-  call('HDEL', P .. 'living', correlation)
-  local name = P .. 'i:c:' .. correlation
-  for _, id in ipairs(call('ZREVRANGE', name, 0, 15)) do
-    ms = math.max(ms, call('PTTL', P .. 'e:' .. id))
+  if call('EXISTS', living) == 0 then
+    call('PEXPIRE', P .. 'i:targets', ms)
+    call('PEXPIRE', P .. 'i:topics', ms)
   end
-  call('PEXPIRE', name, ms)
 end
 
 -- Collects what ends in one batch; `finish` adds to it, `flush_ends` writes the orders of what has ended.
 local function new_ends()
-  return { ids = {}, ageing = {}, dead = {}, status = {}, times = {} }
+  return { ids = {}, ageing = {}, dead = {}, status = {}, times = {}, by_index = {} }
 end
 
 local function finish(ends, id, m, keep_ms, archive_ms, words)
@@ -48,14 +56,17 @@ local function finish(ends, id, m, keep_ms, archive_ms, words)
   if DEAD[m.status] then
     push2(ends.dead, m.completed_at, id)
   end
+  add(ends.by_index, 'g:' .. m.target, 1)
+  add(ends.by_index, 'o:' .. m.topic, 1)
+  if m.correlation_id then
+    add(ends.by_index, 'c:' .. m.correlation_id, 1)
+  end
   m.delete_at = NOW + keep_ms + archive_ms
+  m.ended = m.idempotency_key and NOW or nil -- completed_at is told by the worker's host
   m.due_at = nil
   m.cancel = nil
   write(id, m, words)
   expire(id, m, keep_ms + GRACE)
-  if m.correlation_id then
-    let_correlation_expire(m.correlation_id, keep_ms + GRACE)
-  end
   if m.idempotency_key then
     local name = P .. 'k:' .. m.target .. ':' .. m.idempotency_key
     if m.status ~= 'completed' then
@@ -70,10 +81,15 @@ local function flush_ends(ends)
     return
   end
   many('ZADD', P .. 'ageing', ends.ageing)
+  local ms = longest()
   for status, flat in pairs(ends.status) do
     many('ZADD', P .. 'i:s:' .. status, flat)
+    call('PEXPIRE', P .. 'i:s:' .. status, ms)
   end
   many('ZADD', P .. 'dead', ends.dead)
+  call('PEXPIRE', P .. 'ageing', ms)
+  call('PEXPIRE', P .. 'dead', ms)
+  let_indexes_expire(ends.by_index, ms)
 end
 
 -- Tell who waits for what has ended: the last that a script does.
@@ -114,6 +130,7 @@ local function remove(id, m)
   if m.idempotency_key then
     call('ZREM', P .. 'k:' .. m.target .. ':' .. m.idempotency_key, id)
   end
+  call('SREM', P .. 'restored', id)
   call('DEL', P .. 'e:' .. id, P .. 'l:' .. id, P .. 'x:' .. id)
 end
 

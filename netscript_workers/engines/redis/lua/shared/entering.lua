@@ -5,7 +5,7 @@ local function key_holder(target, key)
   local name = P .. 'k:' .. target .. ':' .. key
   for _, id in ipairs(call('ZRANGE', name, 0, -1)) do
     local m = read(id)
-    if m and (not FINISHED[m.status] or (m.status == 'completed' and m.completed_at > NOW - KEY_HOLDS)) then
+    if m and (not FINISHED[m.status] or (m.status == 'completed' and (m.ended or 0) > NOW - KEY_HOLDS)) then
       return id
     end
     call('ZREM', name, id)
@@ -19,7 +19,7 @@ local function store_new(given, blob)
   call('SET', P .. 'seq', seq + #given, 'PX', DAY)
 
   local refused, adds, due, pending, waiting, topics = {}, {}, {}, {}, {}, {}
-  local by_target, by_topic = {}, {}
+  local by_index = {}
   for n, new in ipairs(given) do
     local id, target, topic, key = new[1], new[2], new[3], new[9]
     local name = P .. 'e:' .. id
@@ -40,12 +40,10 @@ local function store_new(given, blob)
         push2(group(group(adds, topic), target), text((100 - new[4]) * SPAN + seq + n - 1), id)
       end
       call('HSET', name, 'b', blob(n), 'm', encode(m), 'i', encode(i))
-      push2(group(by_target, target), place, id)
-      push2(group(by_topic, topic), place, id)
+      push2(group(by_index, 'g:' .. target), place, id)
+      push2(group(by_index, 'o:' .. topic), place, id)
       if new[8] then
-        call('ZADD', P .. 'i:c:' .. new[8], place, id)
-        call('PERSIST', P .. 'i:c:' .. new[8])
-        call('HINCRBY', P .. 'living', new[8], 1)
+        push2(group(by_index, 'c:' .. new[8]), place, id)
       end
       if key then
         call('ZADD', P .. 'k:' .. target .. ':' .. key, place, id)
@@ -54,14 +52,7 @@ local function store_new(given, blob)
       topics[topic] = true
     end
   end
-  for target, flat in pairs(by_target) do
-    many('ZADD', P .. 'i:g:' .. target, flat)
-    call('SADD', P .. 'i:targets', target)
-  end
-  for topic, flat in pairs(by_topic) do
-    many('ZADD', P .. 'i:o:' .. topic, flat)
-    call('SADD', P .. 'i:topics', topic)
-  end
+  index_all(by_index)
   many('ZADD', P .. 'due', due)
   many('ZADD', P .. 'i:s:pending', waiting)
   count('pending', pending)

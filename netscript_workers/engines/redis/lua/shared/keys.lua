@@ -10,9 +10,10 @@
 --   held              targets that a limit held back          asked     id to token of runs asked to stop
 --   k:<target>:<key>  who holds an idempotency key            paused    topics
 --   i:g: i:o: i:c: i:s:  what there is by target, topic, correlation id and status, by age    i:targets, i:topics  their names
---   living            how many of each correlation id have not ended
+--   living            how many of each of i:g: i:o: i:c: have not ended: while there are any, that index does not expire
 --   ageing, dead      what has ended, by the end of its live age; dead letters, by the time of their failure
---   garbage, raw      what was no execution of ours     workers   what they say of themselves     seq   the last place given
+--   garbage, r:<id>   what was no execution of ours     workers   what they say of themselves     seq   the last place given
+--   restored          what came back from an archive and may still be there too
 --   ticks             how far each schedule is: the latest tick that was enqueued
 --   c:<engine>        the last claim of an engine, for as long as its answer may be asked for again
 --
@@ -28,6 +29,7 @@ local SPAN = 70368744177664 -- 2^46: a rank is (100 - priority) * SPAN + place
 local DAY = 86400000
 local GRACE = 7 * DAY -- a finished record outlives its live age by this, so that a late sweeper still finds it
 local KEY_HOLDS = DAY
+local GARBAGE_KEPT = 97 * DAY -- as long as what was cancelled while it waited: live and archived
 local LINES = 1000
 local LOOK = 2000 -- so many records one script looks at: others want the server too
 local FINISHED = { completed = true, failed = true, timeout = true, cancelled = true }

@@ -49,6 +49,13 @@ local function count_running(targets, topics)
   count('running', counts)
 end
 
+-- Where nothing runs, nothing is counted: the records of some runs were lost with a server that had not written them down, or thrown away.
+local function recount()
+  if call('EXISTS', P .. 'leases') == 0 then
+    call('DEL', P .. 'running')
+  end
+end
+
 -- What stands in i is seen in m, and not written with it.
 local function with_fixed(m, i)
   local fixed = { seq = i[1], priority = i[2], target = i[3], topic = i[4], correlation_id = i[5], idempotency_key = i[6] }
@@ -82,6 +89,31 @@ end
 local function record(id)
   local h = call('HMGET', P .. 'e:' .. id, 'b', 'm', 'f', 'p')
   return h[2] and h
+end
+
+-- Put living executions into the indexes that name them from their beginning, which from now on do not expire. `by_index` maps the
+-- name of each, without the i: it begins with, to {place, id, ...}.
+local function index_all(by_index)
+  for index, flat in pairs(by_index) do
+    local name = P .. 'i:' .. index
+    many('ZADD', name, flat)
+    call('PERSIST', name)
+    call('HINCRBY', P .. 'living', index, #flat / 2)
+    local kind = index:sub(1, 2)
+    if kind ~= 'c:' then
+      call('SADD', P .. (kind == 'g:' and 'i:targets' or 'i:topics'), index:sub(3))
+    end
+  end
+  call('PERSIST', P .. 'i:targets')
+  call('PERSIST', P .. 'i:topics')
+end
+
+local function to_index(by_index, id, m)
+  push2(group(by_index, 'g:' .. m.target), m.seq, id)
+  push2(group(by_index, 'o:' .. m.topic), m.seq, id)
+  if m.correlation_id then
+    push2(group(by_index, 'c:' .. m.correlation_id), m.seq, id)
+  end
 end
 
 local function rank(m)

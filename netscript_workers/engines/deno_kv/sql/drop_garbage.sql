@@ -1,0 +1,1 @@
+DELETE FROM netscript_garbage WHERE queue = :queue AND failed_at <= :kept_since

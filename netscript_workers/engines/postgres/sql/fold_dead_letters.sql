@@ -1,0 +1,1 @@
+SELECT netscript.fold_dead_letters($1)
