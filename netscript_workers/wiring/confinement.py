@@ -17,8 +17,13 @@ def sandbox_for(settings: "Settings") -> "KernelSandbox":
     """Return the sandbox that `settings` ask for; no run sees the queue's own files."""
     from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
 
+    return KernelSandbox(Strictness(settings.sandbox.value), hidden_files(settings))
+
+
+def hidden_files(settings: "Settings") -> list[str]:
+    """Return the files that no run ever sees: the queue's own."""
     queue = str(settings.connections.deno_kv_path)
-    return KernelSandbox(Strictness(settings.sandbox.value), [queue + end for end in _QUEUE_FILES])
+    return [queue + end for end in _QUEUE_FILES]
 
 
 def unenforceable(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:

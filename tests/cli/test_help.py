@@ -26,6 +26,7 @@ COMMANDS = {
         "add job",
         "add task",
         "exec",
+        "permissions record",
         "schema",
         "doctor",
         "conformance",
