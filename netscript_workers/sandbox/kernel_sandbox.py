@@ -212,6 +212,7 @@ class ConfinedRun:
         denials = [Denial("net", host, certain=True) for host in self._pass.refused] if self._pass else []
         denials += found_in(
             errors,
+            cwd=self._spec.cwd,
             may_read=lambda path: covers_read(grants, start.needs, path, has_view=self._has_view),
             may_write=lambda path: covers_write(grants, path, has_view=self._has_view),
         )

@@ -54,7 +54,7 @@ async def record(
     body = msgspec.json.encode(payload)
     try:
         # Without any flag Deno asks its broker; an older one that knows no broker denies, and is never let loose.
-        outcome = await _run(project, with_permissions(target, Permissions()), body, observer, recorder)
+        outcome = await run_with(project, with_permissions(target, Permissions()), body, observer, recorder)
         proposal = recorder.proposal()
     finally:
         recorder.close()
@@ -69,7 +69,7 @@ async def record(
         return recording
     held = with_permissions(target, proposal.permissions)
     sandbox = KernelSandbox(Strictness.REQUIRE, hidden)
-    return msgspec.structs.replace(recording, verified=await _run(project, held, body, observer, sandbox))
+    return msgspec.structs.replace(recording, verified=await run_with(project, held, body, observer, sandbox))
 
 
 def with_permissions(target: Target, permissions: Permissions) -> Target:
@@ -92,9 +92,10 @@ def _watchable(project: Project, target_id: str) -> Target:
     return target
 
 
-async def _run(
+async def run_with(
     project: Project, target: Target, payload: bytes, observer: RunObserver, sandbox: "Sandbox"
 ) -> Outcome:
+    """Run a task once, through `sandbox`."""
     from netscript_workers.runners.program import ProgramRunner
     from netscript_workers.wiring.programs import task_commands
 
