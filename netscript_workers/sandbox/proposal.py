@@ -63,6 +63,11 @@ def propose(watched: Watched) -> Proposal:
     notes: list[str] = []
     run = run_grant(program_starts(watched.observed), watched.search_path)
     writes = _folded(_writes(watched), watched)
+    if watched.cwd in writes:
+        notes.append(
+            "it makes or removes files right in its working directory, all of which it may write therefore (programs and config "
+            "included): better have it do that in a directory of its own"
+        )
     reads = _folded(_reads(watched, run, writes, notes), watched)
     return Proposal(
         permissions=Permissions(

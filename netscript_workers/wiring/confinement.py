@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from netscript_workers.domain.problem import Problem
-from netscript_workers.domain.target import Concept, Target, TaskType
+from netscript_workers.domain.target import Concept, Limits, Target, TaskType
 
 if TYPE_CHECKING:
     from netscript_workers.config import Settings
@@ -53,4 +53,4 @@ def unenforceable(settings: "Settings", targets: Mapping[str, Target]) -> Iterat
 
 def _is_confined(target: Target) -> bool:
     has_permissions = target.permissions is not None and target.type is not TaskType.DENO
-    return target.concept is Concept.TASK and (has_permissions or target.limits.processes is not None)
+    return target.concept is Concept.TASK and (has_permissions or target.limits != Limits())

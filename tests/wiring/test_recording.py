@@ -203,6 +203,13 @@ async def test_a_change_in_a_directory_needs_that_directory(shop, text):
     assert found.permissions.write == ("./out",)
 
 
+async def test_writing_right_in_the_working_directory_is_warned_of(shop):
+    shop.script("does.sh", ": > new.txt")
+    found = await recorded(shop.project("shell", "does.sh"), verify=False)
+    assert found.permissions == Permissions(write=(".",))
+    assert "a directory of its own" in found.notes[0]
+
+
 async def test_an_existing_file_is_proposed_itself(shop):
     (shop.folder / "out" / "old").write_text("x")
     shop.script("does.sh", "echo y > out/old")
