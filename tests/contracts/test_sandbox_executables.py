@@ -4,15 +4,13 @@ import functools
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from contracts.tasks import RUNTIME_CONFIG
+import support.dotnet
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import TaskType
 from support import attacks, debian, ground, services
@@ -155,18 +153,7 @@ def test_a_compiled_program_gets_what_is_granted_and_no_more(compiled, user, wit
 
 @pytest.fixture(scope="module")
 def dotnet(tmp_path_factory):
-    """A real .NET host, and a program for it."""
-    compiler = debian.program("mcs", "mono-mcs")
-    found = find_spec("dotnetcore2")
-    if found is None or found.origin is None:
-        services.unavailable("there is no .NET host here: the package dotnetcore2 is for Linux on x86-64")
-    host = Path(found.origin).parent / "bin" / "dotnet"
-    host.chmod(host.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-    made = tmp_path_factory.mktemp("dotnet") / "attack.dll"
-    command = [compiler, f"-out:{made}", "-target:exe", SUPPORT / "attack.cs"]
-    subprocess.run(command, check=True, timeout=50)
-    made.with_suffix(".runtimeconfig.json").write_text(json.dumps(RUNTIME_CONFIG))
-    return host, made
+    return support.dotnet.with_dotnet(tmp_path_factory.mktemp("dotnet"))
 
 
 def with_dotnet(dotnet, names, permissions):

@@ -21,6 +21,7 @@ from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
 from netscript_workers.wiring import recording
 from netscript_workers.wiring.confinement import hidden_files
 from support import debian, services
+from support.dotnet import with_dotnet
 
 pytestmark = [
     pytest.mark.slow,
@@ -154,6 +155,31 @@ async def test_a_proposal_is_enough_and_nothing_in_it_can_be_left_out(shop, port
         if done.kind is Kind.SUCCEEDED:
             enough.append(what)
     assert enough == []
+
+
+@pytest.mark.services
+async def test_deno_is_asked_where_nothing_can_be_watched(shop, port, monkeypatch):
+    monkeypatch.setattr("netscript_workers.sandbox.numbers.this_machine", lambda: None)
+    monkeypatch.setattr("netscript_workers.sandbox.recorder.this_machine", lambda: None)
+    found = await recorded(with_program(shop, "deno", port))
+    assert found.permissions.run is True
+    assert found.permissions.read == ("./data/in.txt",)
+    assert found.verified.kind is Kind.SUCCEEDED, found.verified.error
+    assert "which programs it started could not be seen" in found.notes[0]
+
+
+@pytest.mark.services
+async def test_a_dotnet_program_is_recorded_with_the_variables_in_its_text(shop):
+    host, program = with_dotnet(shop.folder)
+    shutil.copy(program, shop.tasks)
+    shutil.copy(program.with_suffix(".runtimeconfig.json"), shop.tasks)
+    (shop.folder / "data" / "readable.txt").write_text("x")
+    environ = {"PATH": f"{host.parent}:/usr/bin:/bin", "GRANTED": str(shop.folder / "data")}
+    project = shop.project("dotnet", program.name, "read what is granted", **environ)
+    found = await recorded(project)
+    assert found.outcome.kind is Kind.SUCCEEDED, found.outcome.error
+    assert found.permissions == Permissions(read=("./data/readable.txt",), env=("GRANTED",)), found
+    assert found.verified.kind is Kind.SUCCEEDED, found.verified.error
 
 
 async def test_a_direct_connection_is_told_because_a_list_of_hosts_could_not_be_kept(shop, port):
