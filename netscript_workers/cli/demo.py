@@ -32,6 +32,20 @@ _OVERRIDES: Final = (
     "AMQP_URL",
     "DENO_KV_URL",
 )
+_PROGRAM: Final = """# Shows the file that its argument names.
+set -e
+while read -r line; do echo "$line"; done < "$1"
+echo "{\\"shown\\": \\"$1\\"}"
+"""
+_TASK: Final = """
+[[tasks]]
+id = "show-{name}"
+type = "shell"
+entrypoint = "show.sh"
+args = ["{name}.txt"]
+max_retries = 0
+permissions = {{ read = ["./prices.txt"] }}
+"""
 
 
 class DemoError(Exception):
@@ -61,6 +75,9 @@ def _demonstrate(directory: Path, *, keep: bool) -> None:
     _say("Programs in other languages are tasks: here one in " + " and one in ".join(runtimes) + ".")
     for runtime in runtimes:
         _step(directory, "add", "task", f"greet-in-{runtime}", "--runtime", runtime)
+    holds = _can_confine()
+    if holds:
+        _lay_out_confined(directory)
     _say("The daemon. It runs in the background here; usually systemd runs it, or a second terminal.")
     with _daemon(directory):
         _say("An async job with a typed payload. --wait prints its result.")
@@ -70,6 +87,8 @@ def _demonstrate(directory: Path, *, keep: bool) -> None:
         _say("The tasks: queued, retried and watched like jobs; the last line that they print is the result.")
         for runtime in runtimes:
             _step(directory, "trigger", f"greet-in-{runtime}", "--payload", '{"name": "Ada"}', "--wait")
+        if holds:
+            _show_confined(directory)
         _say("What ran, who works, what waits.")
         _step(directory, "executions")
         _step(directory, "status")
@@ -85,6 +104,42 @@ def _demonstrate(directory: Path, *, keep: bool) -> None:
     print("    workers exec send-mail                # try it without a queue")
     print("    workers validate                      # check the config and every job")
     print("    workers --help                        # everything else; the README has it all\n", flush=True)
+
+
+def _can_confine() -> bool:
+    """Whether the kernel here can keep permissions; says so where it cannot."""
+    from netscript_workers.domain.permissions import Permissions
+    from netscript_workers.domain.target import Limits
+    from netscript_workers.sandbox import checks
+
+    gaps = checks.missing(Permissions(read=("/",)), Limits(), checks.probed())
+    if gaps:
+        _say(f"Confined tasks are left out: this host cannot enforce their permissions ({gaps[0].why}).")
+    return not gaps
+
+
+def _lay_out_confined(directory: Path) -> None:
+    _say("Two tasks of one program, which shows a file. Both may read prices.txt, and nothing else:")
+    (directory / "workers" / "tasks" / "show.sh").write_text(_PROGRAM)
+    (directory / "prices.txt").write_text("apples 2.50\n")
+    (directory / "customers.txt").write_text("Ada, 7 Main Street\n")
+    text = "".join(_TASK.format(name=name) for name in ("prices", "customers"))
+    with (directory / "config.toml").open("a") as config:
+        config.write(text)
+    print("".join(f"    {line}\n" for line in text.strip().splitlines()), end="", flush=True)
+
+
+def _show_confined(directory: Path) -> None:
+    _say(
+        "A task with permissions is confined by the kernel, whatever language it is in. What it may, it does:"
+    )
+    _step(directory, "trigger", "show-prices", "--wait")
+    _say("What it may not is denied. The run fails, and says what to write to allow it:")
+    _step(directory, "trigger", "show-customers", "--wait", expected=1)
+    _say(
+        "Which permissions does a task need? One watched run tells; a second one, held to them, shows that they do:"
+    )
+    _step(directory, "permissions", "record", "show-customers")
 
 
 @contextlib.contextmanager
@@ -167,7 +222,7 @@ def _end_by_force(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _step(directory: Path, *arguments: str) -> None:
+def _step(directory: Path, *arguments: str, expected: int = 0) -> None:
     _show(arguments)
     try:
         done = subprocess.run(
@@ -175,7 +230,7 @@ def _step(directory: Path, *arguments: str) -> None:
         )
     except subprocess.TimeoutExpired:
         raise DemoError(f"workers {arguments[0]} took longer than {_STEP_BOUND_S:.0f} s.") from None
-    if done.returncode != 0:
+    if done.returncode != expected:
         raise DemoError(f"workers {arguments[0]} ended with exit status {done.returncode}.")
 
 

@@ -10,6 +10,7 @@ import typer
 from netscript_workers.cli import options, render
 from netscript_workers.cli.payload import read_payload
 from netscript_workers.domain.outcome import Kind
+from netscript_workers.errors import UsageError
 
 if TYPE_CHECKING:
     from netscript_workers.domain.execution import LogLine, Progress
@@ -51,6 +52,10 @@ def execute(
     project = wiring.load_project(options.load_options(config, runtime=runtime))
     for problem in project.problems:
         render.note(told(problem))
+    if runtime is not None and target in project.targets and project.targets[target].type is not None:
+        raise UsageError(
+            f"“{target}” is a task, which is a program of its own: --runtime says where jobs run"
+        )
     outcome = asyncio.run(wiring.run_once(project, target, value, Spectator()))
     raise typer.Exit(_report(outcome))
 

@@ -90,7 +90,8 @@ def load_options(  # one parameter for each option that a config value can come 
     )
 
 
-def _complete_target(incomplete: str) -> list[str]:
+def complete_target(incomplete: str) -> list[str]:
+    """Offer the ids of the project."""
     from netscript_workers.cli import completion
 
     return completion.targets(incomplete)
@@ -172,7 +173,7 @@ LogFormat = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, in the documented shape.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
 TargetArgument = Annotated[
-    str, typer.Argument(metavar="ID", autocompletion=_complete_target, help="Id of a job or task.")
+    str, typer.Argument(metavar="ID", autocompletion=complete_target, help="Id of a job or task.")
 ]
 TargetFilter = Annotated[
     str | None,
@@ -181,7 +182,7 @@ TargetFilter = Annotated[
         "--job",
         metavar="ID",
         show_default=False,
-        autocompletion=_complete_target,
+        autocompletion=complete_target,
         help="Only executions of this job or task.",
     ),
 ]

@@ -22,7 +22,7 @@ _ENDINGS: Final = {
     TaskType.EXECUTABLE: "",
 }
 _MODE_OF_PROGRAMS: Final = 0o755
-# The least that the program of the template needs; only Deno enforces it in this version.
+# The least that Deno's template needs. Programs in other runtimes begin without: not every system could enforce them.
 _PERMISSIONS: Final = '\n    .permissions({"env": ["TASK_PAYLOAD"]})'
 
 
@@ -63,10 +63,14 @@ def add_task(
         id=target_id, type=runtime.value, program=program.name, variable=variable, options=extra
     )
     write(definition, text)
-    _say(target_id, program, definition)
+    _say(target_id, program, definition, is_confined=runtime is TaskType.DENO)
 
 
-def _say(target_id: str, program: Path, definition: Path) -> None:
+def _say(target_id: str, program: Path, definition: Path, *, is_confined: bool) -> None:
     render.data(str(program))
     render.data(str(definition))
     render.note(f'Try it without a queue: workers exec {target_id} --payload \'{{"name": "Ada"}}\'')
+    if not is_confined:
+        render.note(
+            f"Nothing confines it yet. See what it must be permitted: workers permissions record {target_id}"
+        )

@@ -6,6 +6,7 @@ import typer
 
 from netscript_workers.cli import options, render
 from netscript_workers.domain import wire
+from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Concept, Target
 
 
@@ -49,9 +50,8 @@ def _print(concept: Concept, json: bool, config: Path | None) -> None:
         render.note(f"No {concept.value}s. Add one with: workers add {concept.value} NAME")
         return
     mode = "MODE" if concept is Concept.JOB else "TYPE"
-    render.table(
-        ["ID", "TOPIC", mode, "TIMEOUT", "RETRIES", "SCHEDULE", "FILE"], [_row(each) for each in found]
-    )
+    columns = ["ID", "TOPIC", mode, "TIMEOUT", "RETRIES", "SCHEDULE", "MAY REACH", "FILE"]
+    render.table(columns, [_row(each) for each in found])
 
 
 def _row(target: Target) -> list[str]:
@@ -63,8 +63,17 @@ def _row(target: Target) -> list[str]:
         render.span(target.timeout),
         str(target.max_retries),
         target.schedule or "",
+        _reach(target.permissions),
         _near(target.path),
     ]
+
+
+def _reach(permissions: Permissions | None) -> str:
+    """Tell which kinds of things are granted; each is in `--json`."""
+    if permissions is None:
+        return "everything"
+    kinds = ("net", "read", "write", "env", "run", "ffi")
+    return ", ".join(kind for kind in kinds if getattr(permissions, kind)) or "nothing"
 
 
 def _near(path: str) -> str:

@@ -142,4 +142,6 @@ def _unknown(target_id: object, catalog: Catalog) -> str:
     guess = f" Did you mean {', '.join(nearest)}?" if nearest else ""
     errors = sum(1 for problem in catalog.problems if problem.code.startswith("E"))
     broken = f" {errors} definitions could not be loaded: see workers validate." if errors else ""
-    return f"no job or task has the id {target_id!r}.{guess}{broken} List them with: workers jobs"
+    return (
+        f"no job or task has the id {target_id!r}.{guess}{broken} List them with: workers jobs, workers tasks"
+    )

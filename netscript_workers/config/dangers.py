@@ -174,7 +174,7 @@ class _Look:
         if task.permissions is not None or self._settings.require_permissions:
             return
         place = self._at(task, "id")
-        hint = "add permissions, at least permissions = “none”; require_permissions = true demands them"
+        hint = "workers permissions record finds out which it needs; require_permissions = true demands some"
         if task.type is TaskType.DENO:
             message = f"the deno task “{task.id}” has no permissions: it would run with --allow-all"
             yield problem_at("W002", place, message, hint)

@@ -48,6 +48,19 @@ class Sandbox(Protocol):
         """
         ...
 
+    async def stop(self) -> None:
+        """End what serves all runs. Idempotent."""
+        ...
+
+
+class JobSandbox(Protocol):
+    """Confines the runs of jobs, which are no commands."""
+
+    @property
+    def modules(self) -> Sequence[str]:
+        """The modules that its confinements name, for whoever forks slots (see domain/command.py)."""
+        ...
+
     async def confine_job(self, target: Target, root: str, environ: Mapping[str, str]) -> Confined:
         """Confine a run of a job, which goes on in a forked process: of its command only `confinement` counts, which may be None.
 
@@ -58,3 +71,7 @@ class Sandbox(Protocol):
     async def stop(self) -> None:
         """End what serves all runs. Idempotent."""
         ...
+
+
+class Confiner(Sandbox, JobSandbox, Protocol):
+    """Confines both."""

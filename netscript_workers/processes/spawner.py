@@ -118,7 +118,9 @@ class Spawner:
 
     async def _launch(self) -> LoopFrames[FromSource]:
         if sys.platform == "win32":
-            raise SlotError("programs are started by a helper that needs Linux or macOS")
+            raise SlotError(
+                "tasks are started by a helper that needs Linux or macOS; on Windows run the daemon in WSL"
+            )
         if self._prctl is None:
             control = ProcessControl()
             if not control.adopts_orphans():  # else it is somebody else's to take back

@@ -13,7 +13,7 @@ from netscript_workers.domain.outcome import Cause, Kind, Outcome, failed
 from netscript_workers.domain.target import ConfinedMode, Target
 from netscript_workers.errors import PermissionsUnenforceableError
 from netscript_workers.ports.observer import RunObserver
-from netscript_workers.ports.sandbox import Confined, Sandbox
+from netscript_workers.ports.sandbox import Confined, JobSandbox
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.fresh_process import FreshProcessRunner
 from netscript_workers.runners.limit_words import with_limit_told
@@ -32,7 +32,7 @@ class ConfinedProcessRunner(FreshProcessRunner):
         self,
         mode: ConfinedMode,
         source: ForkSource,
-        sandbox: Sandbox,
+        sandbox: JobSandbox,
         *,
         root: str,
         environment: Mapping[str, str],

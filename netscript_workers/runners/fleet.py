@@ -6,7 +6,7 @@ from netscript_workers.authoring.loading import HandlerRef
 from netscript_workers.domain.target import ConfinedMode, Mode, ProgramMode, RunnerMode
 from netscript_workers.ports.runner import Runner
 from netscript_workers.ports.runtime import Commands
-from netscript_workers.ports.sandbox import Sandbox
+from netscript_workers.ports.sandbox import Confiner
 from netscript_workers.runners.confined_process import ConfinedProcessRunner
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.fresh_process import FreshProcessRunner
@@ -23,7 +23,7 @@ def build_runners(  # noqa: PLR0913 - named, and each of them a part of the flee
     max_jobs_per_slot: int | None = None,
     max_slot_memory_mb: int | None = None,
     commands: Commands | None = None,
-    sandbox: Sandbox | None = None,
+    sandbox: Confiner | None = None,
     has_tasks: bool = True,
     confined_handlers: Sequence[HandlerRef] = (),
     confined_environment: Mapping[str, str] | None = None,

@@ -9,7 +9,7 @@ import msgspec
 
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Limits
-from netscript_workers.sandbox.gaps import UNCOUNTED, Gap, gaps_in
+from netscript_workers.sandbox.gaps import Gap, gaps_in, gaps_of_limits
 from netscript_workers.sandbox.grants import resolve
 from netscript_workers.sandbox.host import Host
 
@@ -66,7 +66,7 @@ def abilities(host: Host) -> Iterator[Ability]:
 def missing(permissions: Permissions | None, limits: Limits, host: Host, cwd: str = "/") -> tuple[Gap, ...]:
     """Return what of `permissions` and `limits` could not be enforced on `host`; files are not looked for."""
     if permissions is None:
-        return () if limits.processes is None else (UNCOUNTED,)
+        return gaps_of_limits(limits)
     named = Permissions(
         net=permissions.net,
         read=permissions.read is True,

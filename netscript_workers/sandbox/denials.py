@@ -11,10 +11,10 @@ from netscript_workers.sandbox.mark import MARK
 
 _WORDS: Final = "Permission denied|Operation not permitted|No such file or directory|Read-only file system"
 _QUOTED: Final = re.compile(
-    r"(?:Errno 13|Errno 1|Errno 2|Errno 30)\][^:\n]*: (?:b?['\"])(?P<path>/[^'\"\n]+)['\"]"
+    r"(?:Errno 13|Errno 1|Errno 2|Errno 30)\][^:\n]*: (?:b?['\"])(?P<path>[^'\"\n]+)['\"]"
 )
-_SHELL: Final = re.compile(rf"(?:^|: )(?P<path>/[^:\n]+): (?:{_WORDS})$")
-_COREUTILS: Final = re.compile(rf"['\u2018](?P<path>/[^'\u2019\n]+)['\u2019]: (?:{_WORDS})")
+_SHELL: Final = re.compile(rf"(?:^|: )(?P<path>[^:\n]+): (?:{_WORDS})$")
+_COREUTILS: Final = re.compile(rf"['\u2018](?P<path>[^'\u2019\n]+)['\u2019]: (?:{_WORDS})")
 _DOTNET: Final = re.compile(
     r"(?:Access to the path|Could not find (?:a part of the path|file)) '(?P<path>/[^'\n]+)'"
 )
@@ -42,16 +42,20 @@ class Denial(msgspec.Struct, frozen=True):
 
 
 def found_in(
-    lines: Iterable[str], *, may_read: Callable[[str], bool], may_write: Callable[[str], bool]
+    lines: Iterable[str],
+    *,
+    may_read: Callable[[str], bool],
+    may_write: Callable[[str], bool],
+    cwd: str = "/",
 ) -> list[Denial]:
     """Return the denials that `lines` of standard error tell of, in order, each once.
 
     A path that a run complains about was denied when its permissions do not cover it; one that does not exist on the host
-    either is an ordinary mistake.
+    either is an ordinary mistake. A relative one counts from `cwd`, and only when it leads to something: it may be other words.
     """
     denials: dict[tuple[str, str], Denial] = {}
     for line in lines:
-        denial = _watched(line) or _complaint(line, may_read, may_write)
+        denial = _watched(line) or _complaint(line, cwd, may_read, may_write)
         if denial is not None and ("run", denial.asked) not in denials:  # the shell complains of that one too
             denials.setdefault((denial.permission, denial.asked), denial)
     return list(denials.values())
@@ -71,11 +75,15 @@ def _watched(line: str) -> Denial | None:
     return Denial(permission, asked, certain=True)
 
 
-def _complaint(line: str, may_read: Callable[[str], bool], may_write: Callable[[str], bool]) -> Denial | None:
-    match = next(filter(None, (each.search(line) for each in (_QUOTED, _SHELL, _COREUTILS, _DOTNET))), None)
+def _complaint(
+    line: str, cwd: str, may_read: Callable[[str], bool], may_write: Callable[[str], bool]
+) -> Denial | None:
+    match = next(filter(None, (each.search(line) for each in (_QUOTED, _COREUTILS, _DOTNET, _SHELL))), None)
     if match is None:
         return None
-    path = os.path.normpath(match["path"])
+    path = os.path.normpath(os.path.join(cwd, match["path"]))
+    if not match["path"].startswith("/") and not os.path.lexists(path):
+        return None
     if not may_read(path):
         if _MISSING.search(line) and not os.path.exists(path):
             return Denial("write", path) if _WRITING.search(line) else None

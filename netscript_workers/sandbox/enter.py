@@ -81,16 +81,26 @@ def confine(rules: Rules) -> None:
     if pid != 0:
         theirs.close()
         keep_only(each.fileno() for each in (ours, connection) if each is not None)
-        goes_on = rules.environment is not None
-        watch = Watch(
-            pid, ours, kernel, goes_on=goes_on, has_rooms=bool(rules.rooms), spool=rules.private_tmp
-        )
-        watch.serve()  # never returns
+        _watch(pid, ours, kernel, rules)
     ours.close()
     process.die_with_parent()
     if connection is not None:
         connection.close()  # the watcher holds it for as long as the run lasts
+    if rules.record:
+        from netscript_workers.sandbox.observing import CHANNEL
+
+        os.dup2(theirs.fileno(), CHANNEL, inheritable=False)
+        theirs = socket.socket(fileno=CHANNEL)
     go_on(kernel, process, rules, theirs, cwd)
+
+
+def _watch(pid: int, channel: socket.socket, kernel: Kernel, rules: Rules) -> NoReturn:
+    if rules.record:
+        from netscript_workers.sandbox.observing import ObservingWatch  # for the rare run that is observed
+
+        ObservingWatch(pid, channel, kernel, rules.record).serve()
+    goes_on = rules.environment is not None
+    Watch(pid, channel, kernel, goes_on=goes_on, has_rooms=bool(rules.rooms), spool=rules.private_tmp).serve()
 
 
 def offer_to_proxy(proxy: bytes, token: bytes) -> socket.socket:

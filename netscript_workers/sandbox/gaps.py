@@ -8,6 +8,7 @@ from netscript_workers.domain.target import Limits
 from netscript_workers.sandbox import landlock
 from netscript_workers.sandbox.grants import Grants
 from netscript_workers.sandbox.host import Host
+from netscript_workers.sandbox.limits import are_known
 
 _ROOMS_WHY: Final = "there are no namespaces for this user"
 _ROOMS_CURE: Final = (
@@ -38,6 +39,20 @@ UNCOUNTED: Final = Gap(
     "without a user namespace the kernel counts all processes of this user",
     "give the target permissions, which bring a namespace",
 )
+
+
+UNLIMITED: Final = Gap(
+    "limits",
+    "limits are given to the kernel by number, and only those of Linux are known",
+    "run the daemon on Linux, or leave out all limits but output",
+)
+
+
+def gaps_of_limits(limits: Limits) -> tuple[Gap, ...]:
+    """Return what of the limits of a run without permissions cannot be enforced on this system."""
+    if not are_known() and msgspec.structs.replace(limits, output=None) != Limits():
+        return (UNLIMITED,)
+    return () if limits.processes is None else (UNCOUNTED,)
 
 
 def gaps_in(grants: Grants, limits: Limits, host: Host) -> list[Gap]:

@@ -3,13 +3,21 @@
 import ipaddress
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _MAX_NAME: Final = 253
 _MAX_PORT: Final = 65_535
+
+
+class Covering(Protocol):
+    """Whatever can tell which connections are meant."""
+
+    def covers(self, host: str, port: int) -> bool:
+        """Tell whether a connection to `host` (as `host_of` returns it) and `port` is meant."""
+        ...
 
 
 class HostRule(msgspec.Struct, frozen=True):
@@ -68,7 +76,7 @@ def host_of(name: str) -> str:
     return plain
 
 
-def allowed(rules: Iterable[HostRule], host: str, port: int) -> bool:
+def allowed(rules: Iterable[Covering], host: str, port: int) -> bool:
     """Tell whether one of `rules` covers this connection; `host` is a name or address as a program wrote it."""
     try:
         plain = host_of(host)

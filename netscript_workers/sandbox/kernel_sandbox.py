@@ -16,7 +16,7 @@ from netscript_workers.errors import PermissionsUnenforceableError
 from netscript_workers.sandbox import checks, landlock
 from netscript_workers.sandbox.denials import Denial, found_in, told
 from netscript_workers.sandbox.environment import through_proxy, visible
-from netscript_workers.sandbox.gaps import UNCOUNTED, Gap
+from netscript_workers.sandbox.gaps import UNLIMITED, Gap, gaps_of_limits
 from netscript_workers.sandbox.grants import Grants, resolve
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.limits import resource_limits
@@ -147,10 +147,10 @@ class KernelSandbox:
         limits = msgspec.structs.replace(target.limits, output=None)
         if limits == Limits():
             return ConfinedRun(spec)
-        gaps: tuple[Gap, ...] = ()
-        if limits.processes is not None:
-            gaps = (UNCOUNTED,)
-            self._judge(target, gaps)
+        gaps = gaps_of_limits(limits)
+        self._judge(target, gaps)
+        if UNLIMITED in gaps:
+            return ConfinedRun(spec, gaps)
         pairs = resource_limits(limits, reserves_memory=target.type is TaskType.DENO, counts_processes=False)
         rules = Rules(limits=pairs, limits_only=True)
         return ConfinedRun(msgspec.structs.replace(spec, confinement=_confinement(rules)), gaps)
@@ -215,6 +215,7 @@ class ConfinedRun:
         denials = [Denial("net", host, certain=True) for host in self._pass.refused] if self._pass else []
         denials += found_in(
             errors,
+            cwd=self._spec.cwd,
             may_read=lambda path: covers_read(grants, start.needs, path, has_view=self._has_view),
             may_write=lambda path: covers_write(grants, path, has_view=self._has_view),
         )

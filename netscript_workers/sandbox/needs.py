@@ -44,6 +44,9 @@ def start_of(
     links: dict[str, str] = {}
     programs = programs_behind(follow(words[0], links))
     readable = [*_homes(words[0]), *(home for program in programs for home in _homes(program))]
+    if kind == TaskType.DOTNET:  # its libraries are beside the host, in whatever folder that is
+        beside = (Path(program).parent for program in programs)
+        readable += [str(folder) for folder in beside if not _is_system(folder)]
     if entry is not None:
         readable.append(os.path.dirname(follow(os.path.join(cwd, entry), links)))
     needs = Needs(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from netscript_workers.sandbox.hosts import HostRule, allowed, host_of, split_port
+from netscript_workers.sandbox.hosts import Covering, allowed, host_of, split_port
 
 _MAX_HEAD: Final = 64 * 1024
 _HEAD_SECONDS: Final = 30.0
@@ -37,7 +37,7 @@ class Exchange:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        rules: Sequence[HostRule],
+        rules: Sequence[Covering],
         refuse: Callable[[str], None],
     ) -> None:
         self._reader = reader

@@ -40,6 +40,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     (resource, value). `proxy` is the socket of the daemon's proxy and `token` what it knows the run by. `private_tmp` is
     a directory that the run gets for itself where it has no view. `environment` are the variables that may stay, for a
     process that is not to be replaced by a program (None: it will be). `limits_only`: nothing but the limits holds.
+    `record` is a file: nothing is denied, and what the run does is noted there (see observing.py).
     `argv` (its first word a path) and `env` are the program to be started (`has_program`); without one, `env` is added to
     what stays.
     """
@@ -60,6 +61,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     limits_only: bool = False
     argv: tuple[bytes, ...] = ()
     env: dict[bytes, bytes] = {}
+    record: bytes = b""
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from netscript_workers.wiring.once import run_once
     from netscript_workers.wiring.project import Project, load_project, scan_catalog
     from netscript_workers.wiring.reaching import probe, reach
+    from netscript_workers.wiring.recording import Recording, record
     from netscript_workers.wiring.worker import assemble_worker, runners_for
 
 __all__ = [
     "ArchiveUse",
     "Project",
+    "Recording",
     "assemble_worker",
     "build_daemon",
     "engine_for",
@@ -23,6 +25,7 @@ __all__ = [
     "open_engine",
     "probe",
     "reach",
+    "record",
     "run_once",
     "runners_for",
     "scan_catalog",
@@ -39,6 +42,8 @@ _HOMES: Final = {
     "open_engine": "engine",
     "probe": "reaching",
     "reach": "reaching",
+    "Recording": "recording",
+    "record": "recording",
     "run_once": "once",
     "runners_for": "worker",
     "scan_catalog": "project",

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from netscript_workers.domain.problem import Problem
-from netscript_workers.domain.target import ConfinedMode, Target, TaskType
+from netscript_workers.domain.target import ConfinedMode, Limits, Target, TaskType
 from netscript_workers.wiring.programs import part_secrets, secret_values
 
 if TYPE_CHECKING:
@@ -20,8 +20,13 @@ def sandbox_for(settings: "Settings") -> "KernelSandbox":
     """Return the sandbox that `settings` ask for; no run sees the queue's own files."""
     from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
 
+    return KernelSandbox(Strictness(settings.sandbox.value), hidden_files(settings))
+
+
+def hidden_files(settings: "Settings") -> list[str]:
+    """Return the files that no run ever sees: the queue's own."""
     queue = str(settings.connections.deno_kv_path)
-    return KernelSandbox(Strictness(settings.sandbox.value), [queue + end for end in _QUEUE_FILES])
+    return [queue + end for end in _QUEUE_FILES]
 
 
 def environment_of_jobs(project: "Project") -> dict[str, str]:
@@ -73,4 +78,4 @@ def unenforceable(settings: "Settings", targets: Mapping[str, Target]) -> Iterat
 
 def _is_confined(target: Target) -> bool:
     has_permissions = target.permissions is not None and target.type is not TaskType.DENO
-    return has_permissions or target.limits.processes is not None
+    return has_permissions or target.limits != Limits()

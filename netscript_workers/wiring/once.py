@@ -36,12 +36,13 @@ async def run_once(
         execution = execution_of(target, msgspec.json.encode(payload))
         deadline = execution.triggered_at + target.timeout
         run = asyncio.ensure_future(runner.run(execution, target, deadline, observer))
-        return await _bounded(run, target)
+        return await run_bounded(run, target)
     finally:
         await runner.stop(STOP_GRACE_MS)
 
 
-async def _bounded(run: "asyncio.Future[Outcome]", target: Target) -> Outcome:
+async def run_bounded(run: "asyncio.Future[Outcome]", target: Target) -> Outcome:
+    """Wait for a run until its timeout, then stop it."""
     try:
         await asyncio.wait({run}, timeout=target.timeout / 1000)
     finally:

@@ -38,6 +38,7 @@ COMMANDS = {
         "add job",
         "add task",
         "exec",
+        "permissions record",
         "schema",
         "doctor",
         "conformance",
@@ -91,7 +92,7 @@ def test_every_command_that_reads_a_config_takes_the_same_option_for_it(name):
 
 def test_the_examples_use_options_that_exist():
     for name, command in ALL.items():
-        known = {flag for option in command.params for flag in option.opts}
+        known = {flag for option in command.params for flag in (*option.opts, *option.secondary_opts)}
         for line in (command.epilog or "").splitlines():
             called = re.search(rf"workers {name}(?P<rest>[^|&]*)", line)
             used = re.findall(r"(?<!\S)--[a-z-]+", called["rest"]) if called else []

@@ -3,13 +3,11 @@
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import venv
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,10 @@ from netscript_workers.domain.target import Concept, Source, Target, TaskType
 from netscript_workers.ports.runtime import Surroundings
 from netscript_workers.runners.program import ProgramRunner
 from netscript_workers.runtimes.commands import TaskCommands
-from support import debian, services
+from support import dotnet, services
 
 PROGRAMS = Path(__file__).parent / "task_programs"
 FAR_AWAY = 2**60
-RUNTIME_CONFIG = {
-    "runtimeOptions": {
-        "framework": {"name": "Microsoft.NETCore.App", "version": "3.1.0"},
-        "configProperties": {"System.Globalization.Invariant": True},
-    }
-}
 # Stands for a program that cannot be had here: writes down how it was called, then runs the entry with Python.
 RECORDER = """#!{python}
 import json, os, sys
@@ -111,20 +103,8 @@ class Workbench:
         return path, {}
 
     def _dotnet(self) -> tuple[Path, dict[str, Any]]:
-        compiler = debian.program("mcs", "mono-mcs")
-        found = find_spec("dotnetcore2")
-        if found is None or found.origin is None:
-            services.unavailable(
-                "there is no .NET host here: the package dotnetcore2 of PyPI is for Linux on x86-64"
-            )
-        host = Path(found.origin).parent / "bin" / "dotnet"
-        host.chmod(host.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-        self._tool("dotnet", f'#!/bin/sh\nexec "{host}" "$@"\n')
-        path = self.folder / "echo.dll"
-        subprocess.run(
-            [compiler, f"-out:{path}", "-target:exe", PROGRAMS / "echo.cs"], check=True, timeout=50
-        )
-        path.with_suffix(".runtimeconfig.json").write_text(json.dumps(RUNTIME_CONFIG))
+        (self.tools / "dotnet").symlink_to(dotnet.host())
+        path = dotnet.compiled(PROGRAMS / "echo.cs", self.folder / "echo.dll")
         return path, {}
 
     def _powershell(self) -> tuple[Path, dict[str, Any]]:

@@ -26,11 +26,17 @@ def test_the_demo_runs_real_jobs_and_ends_well(tmp_path):
         '"primes": 348513',
         "$ workers add task greet-in-shell --runtime shell",
         '"received":',
+        '"shown": "prices.txt"',
+        "$ workers permissions record show-customers",
+        'permissions = { read = ["./customers.txt"] }',
         "completed",
         "exit status 0",
         "How to go on",
     ):
         assert said in done.stdout
+    assert "permission denied" in done.stderr
+    assert '/shop/customers.txt"]' in done.stderr
+    assert "Verified: a second run" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -43,3 +43,20 @@ def test_a_denial_says_what_to_write():
         [Denial("net", "api.example.com:443"), Denial("run", "/usr/bin/curl"), Denial("read", "/srv/x")]
     )
     assert 'net = ["api.example.com:443"], run = ["/usr/bin/curl"], read = ["/srv/x"]' in words
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("does.sh: line 2: data/in.txt: No such file or directory", "data/in.txt"),
+        ("cat: ./data/in.txt: Permission denied", "data/in.txt"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'data/in.txt'", "data/in.txt"),
+        ("cat: data/other.txt: No such file or directory", None),
+        ("connecting to the server: Permission denied", None),
+    ],
+)
+def test_a_relative_path_counts_from_the_working_directory(tmp_path, line, path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "in.txt").touch()
+    got = found_in([line], cwd=str(tmp_path), may_read=lambda _: False, may_write=lambda _: False)
+    assert got == ([] if path is None else [Denial("read", str(tmp_path / path))])
