@@ -65,7 +65,6 @@ NOT_AVAILABLE: Final[Mapping[str, str]] = {
     "W106": "schedules",
     "W107": "metrics",
     "W109": "exporting telemetry (OTEL_* variables)",
-    "W110": "distributed groups (workers run)",
     "W111": "the HTTP API (workers api)",
 }
 

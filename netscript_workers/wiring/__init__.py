@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from netscript_workers.wiring.once import run_once
     from netscript_workers.wiring.project import Project, load_project, scan_catalog
     from netscript_workers.wiring.reaching import probe, reach
+    from netscript_workers.wiring.run import build_run
     from netscript_workers.wiring.worker import assemble_worker, runners_for
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Project",
     "assemble_worker",
     "build_daemon",
+    "build_run",
     "engine_for",
     "load_project",
     "open_engine",
@@ -33,6 +35,7 @@ _HOMES: Final = {
     "Project": "project",
     "assemble_worker": "worker",
     "build_daemon": "daemon",
+    "build_run": "run",
     "ArchiveUse": "engine",
     "engine_for": "engine",
     "load_project": "project",

@@ -19,7 +19,7 @@ VARIABLES = {
     "--log-format": "WORKERS_LOG_FORMAT",
 }
 COMMANDS = {
-    *("combined", "worker", "validate", "trigger", "executions", "show", "logs", "cancel", "retry"),
+    *("run", "combined", "worker", "validate", "trigger", "executions", "show", "logs", "cancel", "retry"),
     *("dead list", "dead requeue", "dead purge", "pause", "resume", "status", "jobs", "tasks"),
     *(
         "init",
