@@ -46,6 +46,7 @@ def build() -> typer.Typer:
         scaffold,
         schema,
         status,
+        systemd,
         targets,
         topics,
         trigger,
@@ -65,6 +66,7 @@ def build() -> typer.Typer:
     app.callback()(_root)
     for noun in (
         daemon,
+        systemd,
         trigger,
         executions,
         logs,

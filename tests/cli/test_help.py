@@ -28,6 +28,7 @@ COMMANDS = {
         "exec",
         "schema",
         "doctor",
+        "systemd",
         "conformance",
         "bench",
         "db status",
