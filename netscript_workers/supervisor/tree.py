@@ -178,7 +178,9 @@ class Supervisor:
                         log.warning("told to stop again: every process interrupts what still runs")
                         deadline = min(deadline, time.monotonic() + _AFTER_DRAIN_S)
                         for kept in reversed(self._kept):
-                            kept.stop()
+                            kept.stop(
+                                signal.SIGINT
+                            )  # a second SIGTERM might be merged with one not yet delivered
                     word = loop.create_task(self._signals.words.get(), name="signal watch")
         finally:
             word.cancel()
