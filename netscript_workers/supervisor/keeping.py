@@ -77,7 +77,7 @@ class Kept:
         child = self.child
         state = child.status if child is not None and child.pid else "down"
         count = self.restarts.count
-        return f"{self.spec.name} {state}{f', started again {count} times' if count else ''}"
+        return f"{self.spec.name} {state}{f', restarts: {count}' if count else ''}"
 
     async def _run(self, child: Child) -> int:
         try:

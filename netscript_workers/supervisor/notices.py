@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import faulthandler
 import logging
-import sys
 import time
 from collections.abc import Callable, MutableMapping
 from functools import partial
@@ -60,10 +59,10 @@ class Notices:
         """Begin to send signs of life; `on_orphaned` is called when the supervisor of this process is gone."""
         if not self._above or self._task is not None:
             return
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # stderr is closed: nobody could read it
+            faulthandler.enable()  # the SIGABRT for a hung loop, systemd's or a supervisor's, then says where it hangs
         if self._link is not None:
             self._link.watch(partial(self._lose, on_orphaned))
-            if sys.stderr is not None:
-                faulthandler.enable()  # the supervisor's SIGABRT then says where a hung loop is
         self._task = asyncio.get_running_loop().create_task(self._go_on(), name="notices")
 
     def ready(self) -> None:
