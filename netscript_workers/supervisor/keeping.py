@@ -30,6 +30,7 @@ class Kept:
         self.child: Child | None = None
         self.restarts = Restarts()
         self.first_up = asyncio.Event()
+        self.is_paused = False
         self._supervisor = supervisor
         self._say = say
         self._once = once
@@ -71,6 +72,11 @@ class Kept:
         if self.child is not None:
             self.child.signal(number)
 
+    def tell(self, number: signal.Signals) -> None:
+        """Pass a signal on to a child that is up: one that is starting does not listen yet, and would die of it."""
+        if self.child is not None and self.child.up.is_set():
+            self.child.signal(number)
+
     @property
     def said(self) -> str:
         """What this place's child says of itself, in a few words."""
@@ -101,6 +107,8 @@ class Kept:
         await child.up.wait()
         log.info("%s is up (process %d)", self.spec.name, child.pid)
         self.first_up.set()
+        if self.is_paused:
+            child.signal(signal.SIGTSTP)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -74,6 +74,13 @@ class Notices:
         """Say that a reload begins; `ready` says that it is over, whether the new configuration was taken or not."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
+    def reload(self, under_way: bool) -> None:  # noqa: FBT001 - the two ends of one hook
+        """Say that a reload begins (`under_way`), or that it is over."""
+        if under_way:
+            self.reloading()
+        else:
+            self.ready()
+
     def stopping(self, within_s: float) -> None:
         """Say that the daemon stops, and go on asking for time for at most `within_s`."""
         self._stopping_until = time.monotonic() + within_s

@@ -8,11 +8,13 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from netscript_workers.supervisor.children import CHECK_S
+import msgspec
+
+from netscript_workers.supervisor.children import CHECK_S, ChildSpec
 from netscript_workers.supervisor.keeping import Kept
 from netscript_workers.supervisor.notices import Notices
 from netscript_workers.supervisor.signals import Signals, Word
@@ -30,10 +32,19 @@ _PASSED_ON: Final = {
 log = logging.getLogger("netscript_workers.supervisor")
 
 
+class Plan(msgspec.Struct, frozen=True):
+    """What a configuration asks for: children in the order of their start, how to make a place for one, how long to drain (s)."""
+
+    specs: tuple[ChildSpec, ...]
+    make: Callable[[ChildSpec], Kept]
+    drain_s: float
+
+
 class Supervisor:
     """Runs once. `kept` are its places in the order of their start; `drain_s` is how long children may drain.
 
-    `until_drained` true: the tree ends when every place but the `attendants` (by name) is done.
+    `until_drained` true: the tree ends when every place but the `attendants` (by name) is done. `replan` reads the configuration
+    anew, for SIGHUP; without it every child is told, and nothing else.
     """
 
     def __init__(
@@ -44,6 +55,7 @@ class Supervisor:
         drain_s: float,
         until_drained: bool = False,
         attendants: frozenset[str] = frozenset(),
+        replan: Callable[[], Plan | None] = lambda: None,
     ) -> None:
         """Start nothing yet."""
         self._kept = list(kept)
@@ -51,6 +63,8 @@ class Supervisor:
         self._drain_s = drain_s
         self._until_drained = until_drained
         self._attendants = attendants
+        self._replan = replan
+        self._reload: asyncio.Task[None] | None = None
         self._signals = Signals()
         self._tasks: dict[asyncio.Task[int], Kept] = {}
         self._phase = "starting"
@@ -71,6 +85,9 @@ class Supervisor:
             return status
         finally:
             await self._kill_what_is_left()
+            if self._reload is not None:
+                self._reload.cancel()
+                await asyncio.wait({self._reload})
             await self._notices.end()
             self._signals.remove()
 
@@ -101,20 +118,23 @@ class Supervisor:
             await asyncio.wait({word})
 
     async def _told(self) -> None:
-        """Wait for the word to stop, passing on the others."""
+        """Wait for the word to stop."""
         while (word := await self._signals.words.get()) is not Word.STOP:
-            await self._pass_on(word)
+            log.info("%s: not while starting", _PASSED_ON[word])
 
     # ------------------------------------------------------------------ while it works
 
     async def _until_told(self) -> int:
         loop = asyncio.get_running_loop()
-        word = loop.create_task(self._told(), name="signal watch")
+        word = loop.create_task(self._signals.words.get(), name="signal watch")
         try:
             while True:
                 await asyncio.wait({*self._tasks, word}, return_when=asyncio.FIRST_COMPLETED)
                 if word.done():
-                    return 0
+                    if word.result() is Word.STOP:
+                        return 0
+                    self._pass_on(word.result())
+                    word = loop.create_task(self._signals.words.get(), name="signal watch")
                 for task in [one for one in self._tasks if one.done()]:
                     del self._tasks[task]
                     if (status := task.result()) != 0:
@@ -128,17 +148,42 @@ class Supervisor:
             word.cancel()
             await asyncio.wait({word})
 
-    async def _pass_on(self, word: Word) -> None:
+    def _pass_on(self, word: Word) -> None:
         log.info("%s: passed on to %d processes", _PASSED_ON[word], len(self._tasks))
         if word is Word.RELOAD:
             self._notices.reloading()
+            self._take_over(self._replan())
+            if self._reload is None or self._reload.done():
+                self._reload = asyncio.get_running_loop().create_task(self._reloaded(), name="reload")
+            return
+        if word is not Word.REPORT:
+            self._phase = "paused" if word is Word.PAUSE else "running"
         self._signal_all(signal.Signals[_PASSED_ON[word]])
-        if word is Word.PAUSE:
-            self._phase = "paused"
-        elif word is Word.RESUME:
-            self._phase = "running"
-        elif word is Word.RELOAD:
-            await self._reloaded()
+
+    def _take_over(self, plan: Plan | None) -> None:
+        """Tell every child to reload; start what is new, stop what is gone, start again what has another command now."""
+        specs = {spec.name: spec for spec in plan.specs} if plan is not None else None
+        for kept in list(self._tasks.values()):
+            spec = kept.spec if specs is None else specs.pop(kept.spec.name, None)
+            if spec is None:
+                log.info("%s is not in the configuration any more; it drains and ends", kept.spec.name)
+                self._kept.remove(kept)
+                kept.stop()
+                continue
+            changed = spec.argv != kept.spec.argv
+            kept.spec = spec
+            if changed:
+                log.info("%s has other topics or options now; it drains and is started again", spec.name)
+            kept.tell(signal.SIGTERM if changed else signal.SIGHUP)
+        if plan is None or specs is None:
+            return
+        self._drain_s = plan.drain_s
+        for spec in specs.values():
+            log.info("%s is new in the configuration", spec.name)
+            kept = plan.make(spec)
+            kept.first_up.set()  # should it not come up, the others go on
+            self._kept.append(kept)
+            self._tasks[asyncio.get_running_loop().create_task(kept.keep(), name=spec.name)] = kept
 
     async def _reloaded(self) -> None:
         """Say that the reload is over once no child is in the midst of one."""
@@ -151,8 +196,8 @@ class Supervisor:
 
     def _signal_all(self, number: signal.Signals) -> None:
         for kept in self._tasks.values():
-            if kept.child is not None:
-                kept.child.signal(number)
+            kept.is_paused = self._phase == "paused"
+            kept.tell(number)
 
     # ------------------------------------------------------------------ the end
 
@@ -177,10 +222,9 @@ class Supervisor:
                         hurried = True
                         log.warning("told to stop again: every process interrupts what still runs")
                         deadline = min(deadline, time.monotonic() + _AFTER_DRAIN_S)
-                        for kept in reversed(self._kept):
-                            kept.stop(
-                                signal.SIGINT
-                            )  # a second SIGTERM might be merged with one not yet delivered
+                        for kept in reversed(list(self._tasks.values())):
+                            # A second SIGTERM might be merged with one that is not delivered yet.
+                            kept.stop(signal.SIGINT)
                     word = loop.create_task(self._signals.words.get(), name="signal watch")
         finally:
             word.cancel()

@@ -13,7 +13,7 @@ from netscript_workers.supervisor.daemon import EXIT_OK
 from netscript_workers.supervisor.keeping import Kept
 from netscript_workers.supervisor.merging import MergedLog
 from netscript_workers.supervisor.notices import Notices
-from netscript_workers.supervisor.tree import Supervisor
+from netscript_workers.supervisor.tree import Plan, Supervisor
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.project import refusal
 from netscript_workers.wiring.worker import worker_name
@@ -57,24 +57,40 @@ class ConfiguredRun:
             logs.take_down(handler)
 
     def _supervisor(self) -> Supervisor:
-        settings = self._loaded.partial
-        branches = plan_tree(settings, self._options.topics)
-        on_terminal = sys.stderr is not None and sys.stderr.isatty()
-        as_json = settings.log.format is config.LogFormat.JSON or (
-            settings.log.format is config.LogFormat.AUTO and not on_terminal
-        )
-        merged = MergedLog(sys.stderr, as_json=as_json)
         name = worker_name(self._options.environ)
-        log.info("supervisor %s keeps %s", name, ", ".join(branch.name for branch in branches))
+        settings = self._loaded.partial
+        as_json = _in_json(settings)
+        merged = MergedLog(sys.stderr, as_json=as_json)
+
+        def make(spec: ChildSpec) -> Kept:
+            return Kept(spec, name, merged.write, once=self._drain)
+
+        def planned() -> Plan:
+            settings = self._loaded.partial
+            branches = plan_tree(settings, self._options.topics)
+            specs = tuple(self._spec(branch, as_json=as_json) for branch in branches)
+            return Plan(specs, make, settings.shutdown_timeout / 1000)
+
+        def replanned() -> Plan | None:
+            loaded = config.load(self._options)
+            if loaded.settings is None or not loaded.settings.enabled:
+                # The children read it too, refuse it, and say in full what is wrong.
+                log.error(
+                    "the processes stay as they are: the new configuration cannot be used, or is not enabled"
+                )
+                return None
+            self._loaded = loaded
+            return planned()
+
+        plan = planned()
+        log.info("supervisor %s keeps %s", name, ", ".join(spec.name for spec in plan.specs))
         return Supervisor(
-            [
-                Kept(self._spec(branch, as_json=as_json), name, merged.write, once=self._drain)
-                for branch in branches
-            ],
+            [make(spec) for spec in plan.specs],
             self._notices,
-            drain_s=settings.shutdown_timeout / 1000,
+            drain_s=plan.drain_s,
             until_drained=self._drain,
             attendants=_ATTENDANTS,
+            replan=replanned,
         )
 
     def _spec(self, branch: Branch, *, as_json: bool) -> ChildSpec:
@@ -115,6 +131,12 @@ class ConfiguredRun:
             yield "--drain"
         if not self._migrate:
             yield "--no-migrate"
+
+
+def _in_json(settings: config.Settings) -> bool:
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    style = settings.log.format
+    return style is config.LogFormat.JSON or (style is config.LogFormat.AUTO and not on_terminal)
 
 
 def build_run(

@@ -7,6 +7,9 @@ import pytest
 
 from support.daemons import WORKERS, Project, until
 
+# Several interpreters start in each: on a busy machine that takes its time.
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
 CONFIG = """
 [[groups]]
 topic = "mail"
@@ -31,7 +34,6 @@ def there(ctx):
 """
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("style", ["text", "json"])
 @pytest.mark.parametrize("command", ["combined", "worker", "run"])
 def test_a_daemon_whose_log_cannot_be_written_goes_on(tmp_path, command, style):

@@ -10,6 +10,9 @@ import pytest
 from netscript_workers.client import Client
 from support.daemons import Project, until
 
+# Several interpreters start in each: on a busy machine that takes its time.
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
 CONFIG = """
 concurrency = 2
 shutdown_timeout = "20s"
@@ -45,8 +48,6 @@ def feed(folder, ids, stop) -> None:
     asyncio.run(all_the_time())
 
 
-@pytest.mark.faults
-@pytest.mark.timeout(240)
 def test_restarting_one_of_four_workers_after_another_under_load_loses_and_stalls_nothing(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     notes = tmp_path / "notes"

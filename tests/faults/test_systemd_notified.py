@@ -11,6 +11,9 @@ import pytest
 
 from support.daemons import WORKERS, Project, until
 
+# Several interpreters start in each: on a busy machine that takes its time.
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
 CONFIG = """
 lease = "1s"
 shutdown_timeout = "10s"
@@ -86,7 +89,6 @@ def notified(folder, command):
             one.out.close()
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("command", ["combined", "worker", "run"])
 def test_a_daemon_is_ready_beats_shows_its_state_and_asks_for_time_while_it_drains(tmp_path, command):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
@@ -109,7 +111,6 @@ def test_a_daemon_is_ready_beats_shows_its_state_and_asks_for_time_while_it_drai
     assert (record["status"], record["result"]) == ("completed", [])  # no child may speak for the daemon
 
 
-@pytest.mark.faults
 def test_a_daemon_whose_loop_hangs_gives_no_more_signs_of_life(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     with notified(tmp_path, "worker") as daemon:
@@ -125,7 +126,6 @@ def test_a_daemon_whose_loop_hangs_gives_no_more_signs_of_life(tmp_path):
     assert "blocks_the_loop" in project.log()
 
 
-@pytest.mark.faults
 def test_a_tree_tells_of_a_reload_and_its_end(tmp_path):
     Project(tmp_path, CONFIG, jobs=JOBS)
     with notified(tmp_path, "run") as daemon:

@@ -9,6 +9,9 @@ import pytest
 from support.daemons import Project, until
 from support.trees import family, tree, wait_gone
 
+# Several interpreters start in each: on a busy machine that takes its time.
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
 CONFIG = """
 lease = "1s"
 shutdown_timeout = "1s"
@@ -36,8 +39,6 @@ async def quick(ctx):
 """
 
 
-@pytest.mark.faults
-@pytest.mark.timeout(180)
 def test_a_handler_that_blocks_the_loop_gets_its_process_ended_and_named(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     with tree(project) as run:
@@ -54,8 +55,6 @@ def test_a_handler_that_blocks_the_loop_gets_its_process_ended_and_named(tmp_pat
     assert run.process.returncode == 0
 
 
-@pytest.mark.faults
-@pytest.mark.timeout(180)
 def test_a_stopped_child_is_hung_too(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     with tree(project) as run:
@@ -65,8 +64,6 @@ def test_a_stopped_child_is_hung_too(tmp_path):
     assert run.process.returncode == 0
 
 
-@pytest.mark.faults
-@pytest.mark.timeout(180)
 def test_a_supervisor_that_was_stopped_for_long_blames_no_child(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     with tree(project) as run:
@@ -83,8 +80,6 @@ def test_a_supervisor_that_was_stopped_for_long_blames_no_child(tmp_path):
         assert len(run.ups("worker-mail")) == 1
 
 
-@pytest.mark.faults
-@pytest.mark.timeout(180)
 def test_a_hung_child_whose_supervisor_was_killed_does_not_stay_for_ever(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     with tree(project) as run:

@@ -13,6 +13,9 @@ from netscript_workers.client import Client
 from support.daemons import Project, until
 from support.trees import family, tree, wait_gone
 
+# Several interpreters start in each: on a busy machine that takes its time.
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
 CONFIG = """
 lease = "1s"
 shutdown_timeout = "10s"
@@ -81,8 +84,6 @@ def verify(project, folder, ids, most_repeated) -> None:
     assert repeated <= most_repeated, repeated
 
 
-@pytest.mark.faults
-@pytest.mark.timeout(240)
 def test_children_killed_at_random_under_load_come_back_and_nothing_is_lost(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     ids = enqueue(tmp_path)
@@ -103,8 +104,6 @@ def test_children_killed_at_random_under_load_come_back_and_nothing_is_lost(tmp_
     verify(project, tmp_path, ids, KILLS * 32)
 
 
-@pytest.mark.faults
-@pytest.mark.timeout(240)
 def test_a_supervisor_killed_under_load_leaves_no_process_and_loses_nothing(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     ids = enqueue(tmp_path)
@@ -120,7 +119,6 @@ def test_a_supervisor_killed_under_load_leaves_no_process_and_loses_nothing(tmp_
     verify(project, tmp_path, ids, 0)  # orphans drain: what ran is recorded
 
 
-@pytest.mark.faults
 def test_a_supervisor_killed_while_its_children_start_leaves_no_process(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     for look in ("keeps", "combined is up"):
@@ -133,7 +131,6 @@ def test_a_supervisor_killed_while_its_children_start_leaves_no_process(tmp_path
         (tmp_path / "daemon.log").unlink()
 
 
-@pytest.mark.faults
 def test_a_long_run_outlives_its_killed_supervisor_for_the_drain_and_then_goes_back(tmp_path):
     project = Project(tmp_path, CONFIG.replace("10s", "300ms"), jobs=JOBS)
     with tree(project) as run:

@@ -1,5 +1,6 @@
 """`workers run` starts in order, passes signals on, and ends in order; what cannot start ends it with its status."""
 
+import os
 import signal
 import time
 
@@ -7,6 +8,9 @@ import pytest
 
 from support.daemons import Project, until
 from support.trees import family, tree, wait_gone
+
+# Several interpreters start in each: on a busy machine that takes its time.
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 CONFIG = """
 shutdown_timeout = "20s"
@@ -39,7 +43,6 @@ def quick(ctx):
 """
 
 
-@pytest.mark.faults
 def test_the_tree_starts_in_order_serves_every_topic_and_ends_in_reverse(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     with tree(project) as run:
@@ -70,7 +73,6 @@ def test_the_tree_starts_in_order_serves_every_topic_and_ends_in_reverse(tmp_pat
     assert project.json("status")["workers"] == []
 
 
-@pytest.mark.faults
 def test_a_storm_of_sigterm_interrupts_once_and_ends_in_order(tmp_path):
     project = Project(tmp_path, CONFIG.replace("20s", "10m"), jobs=JOBS)
     with tree(project) as run:
@@ -87,7 +89,6 @@ def test_a_storm_of_sigterm_interrupts_once_and_ends_in_order(tmp_path):
     assert (record["status"], record["attempt"]) == ("queued", 0)
 
 
-@pytest.mark.faults
 def test_one_sigterm_drains_and_the_run_finishes(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     with tree(project) as run:
@@ -100,7 +101,6 @@ def test_one_sigterm_drains_and_the_run_finishes(tmp_path):
     assert project.json("show", execution)["status"] == "completed"
 
 
-@pytest.mark.faults
 def test_signals_are_passed_on_to_every_child(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     with tree(project) as run:
@@ -112,7 +112,38 @@ def test_signals_are_passed_on_to_every_child(tmp_path):
         until(lambda: run.log().count("claiming work again") == 3, "three resumptions")
 
 
-@pytest.mark.faults
+def test_sighup_starts_what_is_new_stops_what_is_gone_and_leaves_the_rest(tmp_path):
+    project = Project(tmp_path, CONFIG, jobs=JOBS)
+    with tree(project) as run:
+        before = {name: run.ups(name)[0] for name in ("combined", "worker-mail", "worker-media")}
+        (tmp_path / "config.toml").write_text(CONFIG.replace("media", "video"))
+        run.process.send_signal(signal.SIGHUP)
+        until(lambda: run.ups("worker-video"), "the new process")
+        wait_gone({before["worker-media"]})
+        run.wait_again("combined", before["combined"])  # it serves media now, and video no more
+        workers = {worker["pid"]: worker["topics"] for worker in project.json("status")["workers"]}
+        assert workers[run.ups("worker-video")[0]] == ["video"]
+        assert run.ups("worker-mail") == [before["worker-mail"]]
+        (tmp_path / "config.toml").write_text("no_such_key = 1")
+        run.process.send_signal(signal.SIGHUP)
+        until(lambda: "the processes stay as they are" in run.log(), "the refusal")
+        assert run.ups("worker-mail") == [before["worker-mail"]]
+    assert run.process.returncode == 0
+
+
+def test_sigterm_to_one_child_is_a_rolling_restart_and_a_paused_tree_stays_paused(tmp_path):
+    project = Project(tmp_path, CONFIG, jobs=JOBS)
+    with tree(project) as run:
+        run.process.send_signal(signal.SIGTSTP)
+        until(lambda: run.log().count("no new work is claimed") == 3, "three pauses")
+        pid = run.ups("worker-mail")[0]
+        os.kill(pid, signal.SIGTERM)
+        run.wait_again("worker-mail", pid)
+        assert "in order; it is started again" in run.log()
+        until(lambda: run.log().count("no new work is claimed") == 4, "the pause of the new one")
+    assert run.process.returncode == 0
+
+
 @pytest.mark.parametrize(
     ("config", "status", "why"),
     [
@@ -133,7 +164,6 @@ def test_a_child_that_cannot_boot_ends_the_tree_with_its_status(tmp_path, config
     assert "is started again" not in run.log()
 
 
-@pytest.mark.faults
 def test_a_tree_with_drain_ends_by_itself_once_the_queues_are_empty(tmp_path):
     project = Project(tmp_path, CONFIG, jobs=JOBS)
     (tmp_path / "let-go").touch()

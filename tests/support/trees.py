@@ -33,7 +33,9 @@ class Tree:
         ]
 
     def wait_up(self) -> None:
-        until(lambda: "processes are up" in self.log() or self.process.poll() is not None, "the whole tree")
+        until(
+            lambda: "processes are up" in self.log() or self.process.poll() is not None, "the whole tree", 150
+        )
         assert self.process.poll() is None, self.log()
 
     def wait_again(self, name: str, pid: int) -> int:
