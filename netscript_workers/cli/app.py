@@ -48,6 +48,7 @@ def build() -> typer.Typer:
         schedule,
         schema,
         status,
+        systemd,
         targets,
         topics,
         trigger,
@@ -67,6 +68,7 @@ def build() -> typer.Typer:
     app.callback()(_root)
     for noun in (
         daemon,
+        systemd,
         trigger,
         executions,
         logs,

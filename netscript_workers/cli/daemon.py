@@ -1,5 +1,6 @@
-"""`workers combined`, `workers worker` and `workers scheduler`: the daemon."""
+"""`workers run`, `workers combined`, `workers worker` and `workers scheduler`: the daemon."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,6 +11,7 @@ from netscript_workers.cli import options
 
 if TYPE_CHECKING:
     from netscript_workers.config import LoadOptions
+    from netscript_workers.supervisor.notices import Notices
 
 _Drain = Annotated[
     bool,
@@ -30,6 +32,13 @@ _SIGNALS: Final = "SIGTERM and SIGINT drain and end it; a second one interrupts 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
+    app.command(
+        "run",
+        help="Run everything the config asks for: one process for the combined groups and the schedules, one for each "
+        f"distributed group, kept running by a supervisor.\n\n{_SIGNALS} Signals are passed on to every process.",
+        rich_help_panel=options.RUNNING,
+        epilog=options.examples("workers run", "workers run --config /etc/netscript-workers/config.toml"),
+    )(_command("run"))
     app.command(
         "combined",
         help=f"Run everything in one process: for one server, or for development.\n\n{_SIGNALS}",
@@ -68,21 +77,28 @@ def _command(role: str) -> Callable[..., None]:
         runtime: options.Runtime = None,
         provider: options.Provider = None,
         topic: options.Topics = None,
+        without_topic: options.WithoutTopics = None,
         drain: _Drain = False,
         no_migrate: _NoMigrate = False,
         log_level: options.LogLevel = None,
         log_format: options.LogFormat = None,
     ) -> None:
+        from netscript_workers.supervisor.notices import Notices
+
+        notices = Notices.from_environment(
+            os.environ
+        )  # first of all: nothing may inherit it, or outlive the supervisor
         loaded = options.load_options(
             config,
             concurrency=concurrency,
             runtime=runtime,
             provider=provider,
             topics=topic,
+            without_topics=without_topic,
             log_level=log_level,
             log_format=log_format,
         )
-        raise typer.Exit(_run(loaded, role, drain, migrate=not no_migrate))
+        raise typer.Exit(_run(loaded, role, notices, drain=drain, migrate=not no_migrate))
 
     return run
 
@@ -94,15 +110,21 @@ def _scheduler(
     log_level: options.LogLevel = None,
     log_format: options.LogFormat = None,
 ) -> None:
+    from netscript_workers.supervisor.notices import Notices
+
+    notices = Notices.from_environment(os.environ)  # first of all, as above
     loaded = options.load_options(config, provider=provider, log_level=log_level, log_format=log_format)
-    raise typer.Exit(_run(loaded, "scheduler", drain=False, migrate=not no_migrate))
+    raise typer.Exit(_run(loaded, "scheduler", notices, drain=False, migrate=not no_migrate))
 
 
-def _run(loaded: "LoadOptions", role: str, drain: bool, *, migrate: bool) -> int:
+def _run(loaded: "LoadOptions", role: str, notices: "Notices", *, drain: bool, migrate: bool) -> int:
     from netscript_workers import wiring
 
-    project = wiring.load_project(loaded)
-    daemon = wiring.build_daemon(project, role=role, drain=drain, migrate=migrate)
+    if role == "run":
+        daemon = wiring.build_run(loaded, notices=notices, drain=drain, migrate=migrate)
+    else:
+        project = wiring.load_project(loaded)
+        daemon = wiring.build_daemon(project, role=role, drain=drain, migrate=migrate, notices=notices)
     if sys.platform == "win32":
         import asyncio
 

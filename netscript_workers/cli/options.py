@@ -71,6 +71,7 @@ def load_options(  # one parameter for each option that a config value can come 
     runtime: RunnerMode | None = None,
     provider: str | None = None,
     topics: Sequence[str] | None = None,
+    without_topics: Sequence[str] | None = None,
     log_level: str | None = None,
     log_format: str | None = None,
 ) -> "LoadOptions":
@@ -83,6 +84,7 @@ def load_options(  # one parameter for each option that a config value can come 
         runtime=None if runtime is None else runtime.value,
         provider=provider,
         topics=tuple(topics or ()),
+        without_topics=tuple(without_topics or ()),
         log_level=log_level,
         log_format=log_format,
         environ=dict(os.environ),
@@ -148,6 +150,16 @@ Topics = Annotated[
         show_default=False,
         autocompletion=_complete_topic,
         help="Serve only this topic; give it again for more.",
+    ),
+]
+WithoutTopics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--without-topic",
+        metavar="TOPIC",
+        show_default=False,
+        autocompletion=_complete_topic,
+        help="Serve every topic but this; give it again for more.",
     ),
 ]
 LogLevel = Annotated[

@@ -63,15 +63,32 @@ def _workers(workers: "list[WorkerInfo]") -> None:
         render.data("No worker is running. Start one with: workers combined")
         return
     headings = ["WORKER", "HOST", "PID", "ROLE", "TOPICS", "BUSY", "SINCE", "SEEN"]
-    render.table(headings, [_worker_row(each) for each in workers], numbers=["PID", "BUSY"])
+    rows: list[list[Any]] = []
+    for supervisor, members in _by_supervisor(workers):
+        if supervisor is not None:
+            rows.append([supervisor, members[0].host, "", "run", f"{len(members)} processes", "", "", ""])
+        rows += [_worker_row(each, below=supervisor is not None) for each in members]
+    render.table(headings, rows, numbers=["PID", "BUSY"])
     for each in workers:
+        if each.restarts:
+            render.data(
+                f"{each.id} was started again {render.count(each.restarts, 'time')} by its supervisor"
+            )
         if each.degraded is not None:
             render.data(f"{each.id} is degraded: {each.degraded}")
 
 
-def _worker_row(worker: "WorkerInfo") -> list[Any]:
+def _by_supervisor(workers: "list[WorkerInfo]") -> "list[tuple[str | None, list[WorkerInfo]]]":
+    """Gather the processes of each `workers run`; those that nobody supervises come first."""
+    families: dict[str | None, list[WorkerInfo]] = {}
+    for each in sorted(workers, key=lambda one: (one.supervisor or "", one.started_at)):
+        families.setdefault(each.supervisor, []).append(each)
+    return list(families.items())
+
+
+def _worker_row(worker: "WorkerInfo", *, below: bool) -> list[Any]:
     return [
-        worker.id,
+        f"  {worker.id}" if below else worker.id,
         worker.host,
         str(worker.pid),
         worker.role,

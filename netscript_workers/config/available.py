@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from netscript_workers.config.choices import ScalingMode
 from netscript_workers.config.place import Place, problem_at
 from netscript_workers.domain.problem import Problem
 
 if TYPE_CHECKING:
     from netscript_workers.config.settings import Settings
 
-# Distributed groups and the API belong to commands of their own: no other daemon needs them.
+# The API belongs to a command of its own: no other daemon needs it.
 REFUSED_BY_DAEMON: Final = frozenset(f"W{number}" for number in range(103, 110))
 _LATER: Final = "not available in this version"
 
@@ -30,11 +29,6 @@ def _around(settings: "Settings") -> Iterator[Problem]:
     if settings.telemetry_variables:
         message = f"exporting telemetry ({', '.join(settings.telemetry_variables)}) is {_LATER}"
         yield problem_at("W109", Place(), message, "unset it for this daemon, or set it to “none”")
-    for group in settings.groups:
-        if group.scaling.mode is ScalingMode.DISTRIBUTED:
-            place = settings.place_of(*group.place.path, "scaling", "mode")
-            message = f"the distributed group “{group.topic}” needs `workers run`, which is {_LATER}"
-            yield problem_at("W110", place, message, f"run `workers worker --topic {group.topic}` for it")
     if settings.is_written("api"):
         place = settings.place_of("api")
         yield problem_at("W111", place, f"the HTTP API (`workers api`) is {_LATER}; [api] waits for it")

@@ -21,6 +21,7 @@ def pool_for(loaded: "Loaded", settings: "Settings", targets: Mapping[str, Targe
         concurrency=settings.concurrency,
         topics=sorted({target.topic for target in targets.values()}),
         served=loaded.topics,
+        without=loaded.options.without_topics,
         override=SizeOverride(settings.concurrency, origin.detail) if asked else None,
         configured=loaded.file is not None,
     )

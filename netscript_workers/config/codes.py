@@ -62,7 +62,6 @@ WARNINGS: Final[Mapping[str, str]] = {
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
     "W107": "metrics",
     "W109": "exporting telemetry (OTEL_* variables)",
-    "W110": "distributed groups (workers run)",
     "W111": "the HTTP API (workers api)",
 }
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says, with the environment and directory of the process. None is unset.
 
-    `path` is `--config`; `topics` are the topics to serve (empty: all). Only `environ` is read, never `os.environ`.
+    `path` is `--config`; `topics` are the topics to serve (empty: all), but never `without_topics`. Only `environ`
+    is read, never `os.environ`.
     """
 
     path: Path | None = None
@@ -26,6 +27,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str | None = None
     provider: str | None = None
     topics: tuple[str, ...] = ()
+    without_topics: tuple[str, ...] = ()
     log_level: str | None = None
     log_format: str | None = None
     environ: Mapping[str, str] = {}

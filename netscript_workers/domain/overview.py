@@ -17,7 +17,10 @@ class TopicDepth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker process says of itself. Times are ms since 1970; `degraded` is what it cannot do now, None for nothing."""
+    """What a worker process says of itself. Times are ms since 1970; `degraded` is what it cannot do now, None for nothing.
+
+    `supervisor` is the id of the `workers run` that keeps it, None outside one; `restarts` is how often that started it again.
+    """
 
     id: str
     host: str
@@ -29,6 +32,8 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     last_seen_at: int
     degraded: str | None = None
+    supervisor: str | None = None
+    restarts: int = 0
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ def plan_pool(
     concurrency: int,
     topics: Iterable[str] = (),
     served: Sequence[str] = (),
+    without: Sequence[str] = (),
     override: SizeOverride | None = None,
     configured: bool = True,
 ) -> Pool:
@@ -46,10 +47,10 @@ def plan_pool(
     `groups` gives the limit of each group's topic; `concurrency` is the one limit that all topics without a group share.
     `topics` are those that targets name (`default` is always among them, so that what arrives for nobody is dealt with).
     `served` restricts the process to some topics (`--topic`); empty means all, and a topic nobody knows counts as one
-    without a group. `configured` is false when there is no config file. Lanes come in a stable order: the shared one
-    first, then the groups by their order in `groups`.
+    without a group; `without` takes topics out of either (`--without-topic`). `configured` is false when there is no
+    config file. Lanes come in a stable order: the shared one first, then the groups by their order in `groups`.
     """
-    lanes = _lanes(groups, concurrency, topics, served)
+    lanes = _lanes(groups, concurrency, topics, served, without)
     total = sum(lane.limit for lane in lanes)
     if override is not None:
         return Pool(override.size, lanes, _override_rule(override, total))
@@ -63,9 +64,14 @@ def plan_pool(
 
 
 def _lanes(
-    groups: Mapping[str, int], concurrency: int, topics: Iterable[str], served: Sequence[str]
+    groups: Mapping[str, int],
+    concurrency: int,
+    topics: Iterable[str],
+    served: Sequence[str],
+    without: Sequence[str],
 ) -> tuple[Lane, ...]:
-    wanted = tuple(dict.fromkeys(served)) or tuple(dict.fromkeys((DEFAULT_TOPIC, *sorted(topics), *groups)))
+    known = dict.fromkeys(served or (DEFAULT_TOPIC, *sorted(topics), *groups))
+    wanted = tuple(topic for topic in known if topic not in without)
     shared = tuple(topic for topic in wanted if topic not in groups)
     lanes = [Lane(shared, concurrency)] if shared else []
     lanes.extend(Lane((topic,), limit) for topic, limit in groups.items() if topic in wanted)

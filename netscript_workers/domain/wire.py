@@ -116,6 +116,8 @@ def status(
                 "startedAt": iso(each.started_at),
                 "lastSeenAt": iso(each.last_seen_at),
                 "degraded": each.degraded,
+                "supervisor": each.supervisor,
+                "restarts": each.restarts,
             }
             for each in workers
         ],

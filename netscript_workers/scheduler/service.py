@@ -85,6 +85,11 @@ class Scheduler:
         if not task.done():
             log.error("the scheduler did not end within %d ms", grace_ms)
 
+    @property
+    def schedules(self) -> int:
+        """How many schedules it follows."""
+        return len(self._table)
+
     def targets_changed(self) -> None:
         """Look at the targets again, at once."""
         self._changed.set()

@@ -5,6 +5,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ from netscript_workers.errors import EngineError, EngineFormatError
 from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.runner import SlotReport
 from netscript_workers.ports.service import Service
+from netscript_workers.supervisor.notices import Notices
 from netscript_workers.supervisor.signals import Signals, Word
 
 EXIT_OK: Final = 0
@@ -21,6 +23,9 @@ _PART_GRACE_MS: Final = 5_000
 _CLOSE_BOUND_S: Final = 10.0
 _LEAST_TRY_MS: Final = 5_000  # one try to reach the engine has so long, however short connect_timeout is
 _FIRST_DELAY_S: Final = 0.1
+_AFTER_DRAIN_S: Final = (
+    60.0  # to interrupt what still runs, to stop the parts and close the engine, each of which has a bound
+)
 
 log = logging.getLogger("netscript_workers.daemon")
 
@@ -46,7 +51,7 @@ class DaemonParts(msgspec.Struct, frozen=True, kw_only=True):
 
     `reach` opens `engine` within a bound (ms). `services` start in this order, before `line`, and stop in reverse after
     it. `slots` tells what runs where, `fault` returns when a part broke, `drained` (None without `--drain`) returns when the
-    queue is empty. Times are ms.
+    queue is empty. `notices` tells those above this process how it is. Times are ms.
     """
 
     engine: Engine
@@ -59,6 +64,7 @@ class DaemonParts(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout: int
     shutdown_timeout: int
     greeting: str
+    notices: Notices = msgspec.field(default_factory=Notices)
 
 
 class Daemon:
@@ -77,6 +83,7 @@ class Daemon:
         `EngineFormatError` at once when its store is not ours, and `SlotError` when a runner cannot start.
         """
         self._signals.install()
+        self._parts.notices.begin(partial(self._signals.words.put_nowait, Word.STOP))
         try:
             if not await self._reach_engine():
                 await self._close_engine()
@@ -86,6 +93,7 @@ class Daemon:
             finally:
                 await self._close_engine()
         finally:
+            await self._parts.notices.end()
             self._signals.remove()
 
     async def _work(self) -> int:
@@ -95,6 +103,7 @@ class Daemon:
                 await self._stop_all(0)
                 return EXIT_OK
             log.info("%s", parts.greeting)
+            parts.notices.ready()
             status = await self._until_told()
         except BaseException:
             await self._stop_all(0)
@@ -256,6 +265,7 @@ class Daemon:
     async def _drain(self) -> None:
         """Stop all parts; a second TERM or INT meanwhile interrupts what still runs, at once."""
         loop = asyncio.get_running_loop()
+        self._parts.notices.stopping(self._parts.shutdown_timeout / 1000 + _AFTER_DRAIN_S)
         stopping = loop.create_task(self._stop_all(self._parts.shutdown_timeout), name="shutdown")
         word = loop.create_task(self._signals.words.get(), name="signal watch")
         try:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from netscript_workers.wiring.project import Project, load_project, scan_catalog
     from netscript_workers.wiring.reaching import probe, reach
     from netscript_workers.wiring.recording import Recording, record
+    from netscript_workers.wiring.run import build_run
     from netscript_workers.wiring.worker import assemble_worker, runners_for
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Recording",
     "assemble_worker",
     "build_daemon",
+    "build_run",
     "engine_for",
     "load_project",
     "open_engine",
@@ -36,6 +38,7 @@ _HOMES: Final = {
     "Project": "project",
     "assemble_worker": "worker",
     "build_daemon": "daemon",
+    "build_run": "run",
     "ArchiveUse": "engine",
     "engine_for": "engine",
     "load_project": "project",

@@ -20,13 +20,25 @@ from netscript_workers.ports.tables import Upkeep
 from netscript_workers.retention import Sweeper
 from netscript_workers.scheduler.timetable import schedules_of
 from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
+from netscript_workers.supervisor.notices import Notices
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.engine import engine_for
 from netscript_workers.wiring.project import Project, sources_of, told
 from netscript_workers.wiring.reaching import reach
 from netscript_workers.wiring.runtime_watch import RuntimeWatch
-from netscript_workers.wiring.scheduling import describe_scheduler, scheduler_over
-from netscript_workers.wiring.worker import assemble_worker, describe_worker, runners_for, worker_name
+from netscript_workers.wiring.scheduling import (
+    SCHEDULING,
+    describe_scheduler,
+    scheduler_over,
+    state_of_scheduler,
+)
+from netscript_workers.wiring.worker import (
+    assemble_worker,
+    describe_worker,
+    runners_for,
+    state_of,
+    worker_name,
+)
 from netscript_workers.worker.drain import drained
 from netscript_workers.worker.faults import Faults
 from netscript_workers.worker.leases import LeaseTerms
@@ -47,8 +59,9 @@ log = logging.getLogger("netscript_workers.daemon")
 class ConfiguredDaemon:
     """A daemon with its log set up and its project told of; `run` may be awaited once."""
 
-    def __init__(self, project: Project, *, role: str, drain: bool, migrate: bool) -> None:
+    def __init__(self, project: Project, *, role: str, drain: bool, migrate: bool, notices: Notices) -> None:
         """Take what `build_daemon` has checked."""
+        self._notices = notices
         self._migrate = migrate
         self._project = project
         self._role = role
@@ -101,7 +114,10 @@ class ConfiguredDaemon:
         live = LiveCatalog(project.catalog)
         engine, outages, faults = self._engine(live), Outages(), Faults()
         scheduler = scheduler_over(engine, live.targets, outages, faults)
-        describe = partial(describe_scheduler, name, time.time_ns() // 1_000_000)
+        started_at = time.time_ns() // 1_000_000
+        describe = partial(describe_scheduler, name, started_at, outages, self._notices.place)
+        stalled = partial(outages.stalled_s, *SCHEDULING)
+        self._notices.describe(partial(state_of_scheduler, scheduler, outages), stalled)
         topics = frozenset(target.topic for target in project.targets.values())
         return Daemon(
             DaemonParts(
@@ -118,6 +134,7 @@ class ConfiguredDaemon:
                 connect_timeout=settings.connect_timeout,
                 shutdown_timeout=settings.shutdown_timeout,
                 greeting=f"scheduler {name} is up: {_scheduled(project.targets)}",
+                notices=self._notices,
             )
         )
 
@@ -150,7 +167,10 @@ class ConfiguredDaemon:
         )
         if self._drain:
             assembly.worker.track_retries()  # before the first run, whose retry a drain waits for
-        describe = partial(describe_worker, assembly, name, self._role, time.time_ns() // 1_000_000)
+        started_at = time.time_ns() // 1_000_000
+        describe = partial(describe_worker, assembly, name, self._role, started_at, self._notices.place)
+        stalled = partial(assembly.outages.stalled_s, "claim work", "settle executions")
+        self._notices.describe(partial(state_of, assembly), stalled)
         # A drain ends when the queue is empty: it must not be filled meanwhile.
         schedulers = (
             [scheduler_over(engine, live.targets, assembly.outages, assembly.faults)]
@@ -180,14 +200,22 @@ class ConfiguredDaemon:
                 connect_timeout=settings.connect_timeout,
                 shutdown_timeout=settings.shutdown_timeout,
                 greeting=_greeting(project, pool, name),
+                notices=self._notices,
             )
         )
 
 
 def build_daemon(
-    project: Project, *, role: str, drain: bool = False, migrate: bool = True
+    project: Project,
+    *,
+    role: str,
+    drain: bool = False,
+    migrate: bool = True,
+    notices: Notices | None = None,
 ) -> ConfiguredDaemon:
     """Return the daemon of `project`; `role` is what `status` shows, `migrate` false leaves a database's tables as they are.
+
+    `notices` tell systemd or a supervisor how it is.
 
     Raises `ConfigError` (78) when the configuration needs what this version cannot do: nothing is accepted and ignored.
     """
@@ -196,7 +224,7 @@ def build_daemon(
         if missing:
             lines = "\n".join(f"  {told(problem)}" for problem in missing)
             raise ConfigError(f"this version cannot do what the configuration asks for:\n{lines}")
-    return ConfiguredDaemon(project, role=role, drain=drain, migrate=migrate)
+    return ConfiguredDaemon(project, role=role, drain=drain, migrate=migrate, notices=notices or Notices())
 
 
 def _cannot_do(settings: config.Settings) -> list[Problem]:

@@ -11,11 +11,15 @@ from netscript_workers.domain.target import Target
 from netscript_workers.ports.queue_admin import WorkerInfo
 from netscript_workers.ports.schedules import Standing, TickBook
 from netscript_workers.scheduler.service import Scheduler
+from netscript_workers.supervisor.link import Place
 from netscript_workers.worker.faults import Faults
 from netscript_workers.worker.outage import Outages
 
 if TYPE_CHECKING:
     import asyncio
+
+
+_STANDING, _ENQUEUE = SCHEDULING = ("read how far the schedules are", "enqueue what is scheduled")
 
 
 class Around:
@@ -32,11 +36,11 @@ class Around:
 
     async def standing(self, call: Callable[[], Awaitable[Standing]]) -> Standing:
         """Await `call()` until the engine answers."""
-        return await self._outages.outlast("read how far the schedules are", call)
+        return await self._outages.outlast(_STANDING, call)
 
     async def enqueued(self, call: Callable[[], Awaitable[list[Enqueued | None]]]) -> list[Enqueued | None]:
         """Await `call()` until the engine answers."""
-        return await self._outages.outlast("enqueue what is scheduled", call)
+        return await self._outages.outlast(_ENQUEUE, call)
 
 
 def scheduler_over(
@@ -46,8 +50,14 @@ def scheduler_over(
     return Scheduler(book, targets, Around(outages, faults))
 
 
-def describe_scheduler(name: str, started_at: int) -> WorkerInfo:
-    """Say what the announcement of a scheduler on its own says now."""
+def state_of_scheduler(scheduler: Scheduler, outages: Outages) -> str:
+    """Write the status line of a scheduler on its own."""
+    done = f"{scheduler.schedules} schedules, {scheduler.enqueued} ticks enqueued, the last {scheduler.last_lag_ms} ms late"
+    return done if outages.degraded is None else f"{done}; degraded: {outages.degraded}"
+
+
+def describe_scheduler(name: str, started_at: int, outages: Outages, place: Place | None) -> WorkerInfo:
+    """Say what the announcement of a scheduler on its own says now; `place` is its place in the tree of a supervisor."""
     return WorkerInfo(
         id=name,
         host=socket.gethostname(),
@@ -58,4 +68,7 @@ def describe_scheduler(name: str, started_at: int) -> WorkerInfo:
         slots_busy=0,
         started_at=started_at,
         last_seen_at=time.time_ns() // 1_000_000,
+        degraded=outages.degraded,
+        supervisor=place.supervisor if place is not None else None,
+        restarts=place.restarts if place is not None else 0,
     )

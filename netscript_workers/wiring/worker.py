@@ -13,6 +13,7 @@ from netscript_workers.domain.target import ConfinedMode, Mode, ProgramMode
 from netscript_workers.ports.queue_admin import WorkerInfo
 from netscript_workers.ports.runner import Runner, SlotReport
 from netscript_workers.ports.service import Service
+from netscript_workers.supervisor.link import Place
 from netscript_workers.worker.faults import Faults
 from netscript_workers.worker.journal import Journal
 from netscript_workers.worker.leases import Leases, LeaseTerms
@@ -122,6 +123,15 @@ def runners_for(project: "Project") -> dict[Mode, Runner]:
     )
 
 
+def state_of(assembly: WorkerAssembly) -> str:
+    """Write the status line of a worker: what its slots do, and what it cannot do now."""
+    lanes, degraded = assembly.worker.lanes, assembly.outages.degraded
+    slots = f"{lanes.busy} of {lanes.size} slots busy"
+    if degraded is not None:
+        return f"{slots}; degraded: {degraded}"
+    return slots if assembly.worker.claiming else f"{slots}; claiming nothing"
+
+
 def worker_name(environ: Mapping[str, str]) -> str:
     """Return `WORKER_ID`, or a name from host, process and moment that no other worker has."""
     return (
@@ -130,8 +140,10 @@ def worker_name(environ: Mapping[str, str]) -> str:
     )
 
 
-def describe_worker(assembly: WorkerAssembly, worker_id: str, role: str, started_at: int) -> WorkerInfo:
-    """Say what a worker's announcement says now."""
+def describe_worker(
+    assembly: WorkerAssembly, worker_id: str, role: str, started_at: int, place: Place | None = None
+) -> WorkerInfo:
+    """Say what a worker's announcement says now; `place` is its place in the tree of a supervisor."""
     lanes = assembly.worker.lanes
     now = time.time_ns() // 1_000_000
     return WorkerInfo(
@@ -144,4 +156,6 @@ def describe_worker(assembly: WorkerAssembly, worker_id: str, role: str, started
         slots_busy=lanes.busy,
         started_at=started_at,
         last_seen_at=now,
+        supervisor=place.supervisor if place is not None else None,
+        restarts=place.restarts if place is not None else 0,
     )

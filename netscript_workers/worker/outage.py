@@ -28,6 +28,7 @@ class Outages:
         self._last: tuple[float, float] | None = (
             None  # when the last outage ended, and how long it was (monotonic, s)
         )
+        self._tried: dict[str, float] = {}  # since when the present try at something lasts (monotonic, s)
         self._reached = asyncio.Event()
         self.changed = asyncio.Event()
         """Set whenever something begins to fail or works again; whoever waits for it clears it."""
@@ -53,6 +54,11 @@ class Outages:
         ended, lasted = self._last
         return 0.0 if lasted < lease_s / 3 else max(0.0, ended + lease_s - time.monotonic())
 
+    def stalled_s(self, *whats: str) -> float:
+        """Return for how many seconds the present try at one of `whats` has had no answer, at most; trying again begins anew."""
+        now = time.monotonic()
+        return max((now - self._tried[what] for what in whats if what in self._tried), default=0.0)
+
     async def outlast(
         self, what: str, call: Callable[[], Awaitable[T]], *, give_up: Callable[[], bool] | None = None
     ) -> T:
@@ -64,11 +70,13 @@ class Outages:
         began = said = 0.0
         try:
             while True:
+                self._tried[what] = time.monotonic()
                 try:
                     answer = await call()
                 except EngineError as error:
                     if give_up is not None and give_up():
                         raise
+                    self._tried.pop(what, None)
                     now = time.monotonic()
                     began = began or self._begin(now)
                     self._failing[what] = f"{what}: {error}"
@@ -83,6 +91,7 @@ class Outages:
                     self._recovered(what)
                 return answer
         finally:
+            self._tried.pop(what, None)
             if began:  # also when the caller went away in the midst of it
                 self._over(what)
 

@@ -20,6 +20,7 @@ VARIABLES = {
 }
 COMMANDS = {
     *(
+        "run",
         "combined",
         "worker",
         "scheduler",
@@ -41,6 +42,7 @@ COMMANDS = {
         "permissions record",
         "schema",
         "doctor",
+        "systemd",
         "conformance",
         "bench",
         "db status",

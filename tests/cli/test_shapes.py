@@ -94,6 +94,7 @@ def test_the_status_has_exactly_the_documented_keys():
     ]
     assert set(shape["workers"][0]) == {
         *("id", "host", "pid", "role", "topics", "slots", "startedAt", "lastSeenAt", "degraded"),
+        *("supervisor", "restarts"),
     }
     assert shape["workers"][0]["slots"] == {"total": 2, "busy": 1}
     json.dumps(shape)

@@ -98,7 +98,6 @@ def test_a_warning_stands_where_its_key_stands(load):
     [
         ('[metrics]\nlisten = "127.0.0.1:9464"', {}, "W107"),
         ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318"}, "W109"),
-        ('[[groups]]\ntopic = "a"\nscaling = { mode = "distributed" }', {}, "W110"),
         ('[api]\nlisten = "127.0.0.1:8091"', {}, "W111"),
     ],
 )
@@ -110,7 +109,6 @@ def test_what_this_version_cannot_do_has_its_code(load, text, environ, code):
 
 
 def test_what_belongs_to_other_commands_does_not_stop_a_daemon():
-    assert "W110" not in REFUSED_BY_DAEMON
     assert "W111" not in REFUSED_BY_DAEMON
     assert {"W103", "W109"} <= REFUSED_BY_DAEMON
 

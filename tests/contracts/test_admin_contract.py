@@ -247,6 +247,8 @@ def worker(name):
         slots_busy=1,
         started_at=7,
         last_seen_at=0,
+        supervisor="tree",
+        restarts=2,
     )
 
 
@@ -255,6 +257,7 @@ async def test_announced_workers_are_listed_until_they_are_forgotten(engine, ano
         await engine.announce(worker(name))
     seen = await another.workers()
     assert [(one.id, one.last_seen_at) for one in seen] == [("w1", clock.now), ("w2", clock.now)]
+    assert {(one.supervisor, one.restarts) for one in seen} == {("tree", 2)}
     await another.forget("w1")
     await another.forget("nobody")
     assert [one.id for one in await engine.workers()] == ["w2"]

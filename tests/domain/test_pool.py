@@ -37,6 +37,14 @@ def test_with_nothing_said_the_pool_is_one():
     assert (pool.size, pool.lanes) == (1, (Lane(("default",), 2),))
 
 
+def test_topics_left_to_others_are_in_no_lane():
+    pool = plan_pool(
+        groups={"mail": 3, "media": 1}, concurrency=2, topics=["mail"], without=("mail", "default")
+    )
+    assert pool.lanes == (Lane(("media",), 1),)
+    assert plan_pool(groups={}, concurrency=2, without=("default",)).lanes == ()
+
+
 def test_a_served_topic_restricts_the_lanes():
     groups = {"webhooks": 10}
     only = plan_pool(groups=groups, concurrency=2, topics=["mail"], served=("webhooks",))

@@ -25,10 +25,12 @@ class Project:
         for name, text in modules.items():
             (jobs / f"{name}.py").write_text(text)
 
-    def start(self, *options: str, log: str = "daemon.log") -> subprocess.Popen[bytes]:
+    def start(
+        self, *options: str, log: str = "daemon.log", command: str = "combined"
+    ) -> subprocess.Popen[bytes]:
         with (self.folder / log).open("ab") as out:
             return subprocess.Popen(
-                [WORKERS, "combined", *options],
+                [WORKERS, command, *options],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
