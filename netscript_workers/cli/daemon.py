@@ -22,7 +22,18 @@ _NoMigrate = Annotated[
 ]
 
 
-_SIGNALS: Final = "SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue."
+_Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        help="Reload by itself when a job or task module or the config file changes: for development.",
+    ),
+]
+
+_SIGNALS: Final = (
+    "SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue. "
+    "SIGHUP reloads the configuration and the job modules."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +46,7 @@ def register(app: typer.Typer) -> None:
             "workers combined",
             "workers combined --config /etc/netscript-workers/config.toml --concurrency 8",
             "workers combined --drain",
+            "workers combined --watch",
         ),
     )(_command("combined"))
     app.command(
@@ -57,6 +69,7 @@ def _command(role: str) -> Callable[..., None]:
         provider: options.Provider = None,
         topic: options.Topics = None,
         drain: _Drain = False,
+        watch: _Watch = False,
         no_migrate: _NoMigrate = False,
         log_level: options.LogLevel = None,
         log_format: options.LogFormat = None,
@@ -70,16 +83,16 @@ def _command(role: str) -> Callable[..., None]:
             log_level=log_level,
             log_format=log_format,
         )
-        raise typer.Exit(_run(loaded, role, drain, migrate=not no_migrate))
+        raise typer.Exit(_run(loaded, role, drain=drain, migrate=not no_migrate, watch=watch))
 
     return run
 
 
-def _run(loaded: "LoadOptions", role: str, drain: bool, *, migrate: bool) -> int:
+def _run(loaded: "LoadOptions", role: str, *, drain: bool, migrate: bool, watch: bool) -> int:
     from netscript_workers import wiring
 
     project = wiring.load_project(loaded)
-    daemon = wiring.build_daemon(project, role=role, drain=drain, migrate=migrate)
+    daemon = wiring.build_daemon(project, role=role, drain=drain, migrate=migrate, watch=watch)
     if sys.platform == "win32":
         import asyncio
 

@@ -37,18 +37,25 @@ class ForkSource:
     `root` is the jobs directory. `environment` is what slots get (None: this process's own, without systemd's
     variables). Where the job modules make forking unsafe, slots are fresh interpreters instead, started by a
     zygote that has imported nothing, and the log says so. Between `start` and `stop` this process adopts what
-    is orphaned below it, so there should be one source at a time.
+    is orphaned below it, so there should be one source at a time, beside those it is the `successor` of.
     """
 
     def __init__(
-        self, handlers: Sequence[HandlerRef], root: str, *, environment: Mapping[str, str] | None = None
+        self,
+        handlers: Sequence[HandlerRef],
+        root: str,
+        *,
+        environment: Mapping[str, str] | None = None,
+        adoption: "Adoption | None" = None,
     ) -> None:
         self._handlers = tuple(handlers)
         self._root = root
+        self._given = environment
         self._marker = secrets.token_hex(16)
         own = {name: value for name, value in os.environ.items() if name not in _OWN}
         self._environment = {**(own if environment is None else environment), MARKER: self._marker}
         self._users: set[object] = set()
+        self._adoption = adoption or Adoption()
         self._changing = asyncio.Lock()
         self._link: ZygoteLink | None = None
         self._up = asyncio.Event()
@@ -57,7 +64,7 @@ class ForkSource:
         self._started_at = 0.0
         self._restarts = 0
         self._forks = True
-        self._process: ProcessControl | None = None
+        self._is_retired = False
         self.errors: dict[str, str] = {}
 
     @property
@@ -78,12 +85,11 @@ class ForkSource:
                     raise SlotError(
                         'slots of their own need Linux or macOS; set `runtime = "in-process"` on Windows'
                     )
-                self._process = ProcessControl()
-                self._process.adopt_orphans()
+                self._adoption.hold()
                 try:
                     await self._launch()
                 except BaseException:
-                    self._process.leave_orphans()
+                    self._adoption.release()
                     raise
             self._users.add(user)
 
@@ -103,13 +109,23 @@ class ForkSource:
             self._up.clear()
             if link is not None:
                 await self._end(link, grace_ms)
-            if self._process is not None:
-                self._process.leave_orphans()
+            self._adoption.release()
+
+    def successor(self, handlers: Sequence[HandlerRef], root: str) -> "ForkSource":
+        """Return an unstarted source of other handlers, or of the same ones as they are on disk now."""
+        return ForkSource(handlers, root, environment=self._given, adoption=self._adoption)
+
+    def retire(self) -> None:
+        """Make no slot any more, nor a zygote should this one die; what runs goes on until `stop`."""
+        self._is_retired = True
+        self._up.set()  # whoever waits for a slot looks to the successor
 
     async def ready(self) -> None:
         """Wait until slots can be made again after the zygote died; raises `SlotError` when it cannot be kept alive."""
         if self._failure is None and self._users:
             await self._up.wait()
+        if self._is_retired:
+            return
         if self._failure is not None:
             raise SlotError(self._failure)
         if self._link is None:
@@ -117,7 +133,7 @@ class ForkSource:
 
     def fork(self, *, once: bool) -> SlotProcess | None:
         """Make a slot, at once; None while there is no zygote (`ready` waits for it)."""
-        if self._link is None or not self._link.alive:
+        if self._link is None or not self._link.alive or self._is_retired:
             return None
         return self._link.fork(once=once)
 
@@ -189,6 +205,12 @@ class ForkSource:
         await link.reap(_REAP_MS)
         await self._sweep(pids)
         link.lose_slots()
+        if self._is_retired:
+            _log.error(
+                "the process that slots of the code before a reload came from %s; its runs have failed",
+                link.ending(),
+            )
+            return
         loop = asyncio.get_running_loop()
         if loop.time() - self._started_at > _STEADY_SECONDS:
             self._restarts = 0
@@ -216,3 +238,25 @@ class ForkSource:
         )
         _log.error("%s", self._failure)
         self._up.set()
+
+
+class Adoption:
+    """Has this process adopt what is orphaned below it for as long as anybody asks for it."""
+
+    def __init__(self) -> None:
+        self._holders = 0
+        self._process: ProcessControl | None = None
+
+    def hold(self) -> None:
+        """Ask for it."""
+        self._holders += 1
+        if self._process is None:
+            self._process = ProcessControl()
+            self._process.adopt_orphans()
+
+    def release(self) -> None:
+        """Ask for it no more."""
+        self._holders -= 1
+        if not self._holders and self._process is not None:
+            self._process.leave_orphans()
+            self._process = None

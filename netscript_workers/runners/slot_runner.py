@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Final
 
 from netscript_workers.domain.execution import Execution
@@ -30,6 +31,7 @@ class SlotRunner:
     def __init__(self, source: ForkSource, *, max_memory_mb: int | None = None) -> None:
         self._source = source
         self._busy: set[SlotProcess] = set()
+        self._retired: set[SlotProcess] = set()  # of an earlier source; each ends with what it runs
         self._watch = MemoryWatch(max_memory_mb, self._busy)
 
     async def start(self) -> None:
@@ -45,6 +47,25 @@ class SlotRunner:
         if slots:
             await asyncio.wait([slot.gone for slot in slots], timeout=max(grace_ms / 1000, 0.1))
         await self._source.stop(self, grace_ms)
+
+    def renew(self, source: ForkSource, *, max_memory_mb: int | None) -> list[SlotProcess]:
+        """Make slots from `source`, which this runner has started, from now on.
+
+        Returns the slots of the one before: idle ones are being ended, the others end when what they run has ended. That
+        source is then still to be stopped for this runner.
+        """
+        self._source = source
+        self._watch.stop()
+        self._watch = MemoryWatch(max_memory_mb, self._busy)
+        idle = self._give_up_idle()
+        for slot in idle:
+            slot.kill()
+        self._retired.update(self._busy)
+        return [*idle, *self._busy]
+
+    def forget(self, slots: Iterable[SlotProcess]) -> None:
+        """Drop what `renew` returned, once it is gone."""
+        self._retired.difference_update(slots)
 
     async def run(
         self, execution: Execution, target: Target, deadline: int, observer: RunObserver
@@ -80,7 +101,7 @@ class SlotRunner:
                 self._busy.discard(slot)
         if slot.is_idle_after(ended):
             try:
-                await self._after(slot, outcome)
+                await self._let_go(slot, outcome)
             except asyncio.CancelledError:
                 slot.kill()  # the run is over and its outcome stands; only its leftovers were still being ended
         return stopped_by_itself() if outcome is None else outcome
@@ -92,6 +113,10 @@ class SlotRunner:
     @abstractmethod
     def _take(self) -> SlotProcess | None:
         """Return a slot for the next run; None while there is nothing to make one from."""
+
+    @abstractmethod
+    def _give_up_idle(self) -> list[SlotProcess]:
+        """Hand out the slots that run nothing; none of them is given a run any more."""
 
     @abstractmethod
     async def _after(self, slot: SlotProcess, outcome: Outcome | None) -> None:
@@ -109,10 +134,18 @@ class SlotRunner:
             if not ended.done():
                 await self._kill(slot)
             elif slot.is_idle_after(ended):
-                await self._after(slot, None)
+                await self._let_go(slot, None)
         except asyncio.CancelledError:
             slot.kill()
             raise
+
+    async def _let_go(self, slot: SlotProcess, outcome: Outcome | None) -> None:
+        if slot not in self._retired:
+            await self._after(slot, outcome)
+        elif slot.children:
+            await self._kill(slot)
+        else:
+            slot.kill()
 
     async def _kill(self, slot: SlotProcess) -> None:
         """End a slot with all its descendants, and wait until that is done."""

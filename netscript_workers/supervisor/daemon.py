@@ -44,6 +44,7 @@ class Line(Service, Protocol):
 class DaemonParts(msgspec.Struct, frozen=True, kw_only=True):
     """What a daemon is made of.
 
+    `late` start after `line` and stop before it. `reload` asks for a reload and says why; None where there is none.
     `reach` opens `engine` within a bound (ms). `services` start in this order, before `line`, and stop in reverse after
     it. `slots` tells what runs where, `fault` returns when a part broke, `drained` (None without `--drain`) returns when the
     queue is empty. Times are ms.
@@ -53,6 +54,8 @@ class DaemonParts(msgspec.Struct, frozen=True, kw_only=True):
     reach: Callable[[int], Coroutine[Any, Any, None]]
     line: Line
     services: Sequence[Service]
+    late: Sequence[Service] = ()
+    reload: Callable[[str], None] | None = None
     slots: Callable[[], list[SlotReport]]
     fault: Callable[[], Coroutine[Any, Any, BaseException]]
     drained: Callable[[], Coroutine[Any, Any, None]] | None
@@ -69,6 +72,8 @@ class Daemon:
         self._parts = parts
         self._signals = Signals()
         self._started: list[Service] = []
+        self.shutdown_timeout = parts.shutdown_timeout
+        """How long a drain may take (ms); a reload may change it."""
 
     async def run(self) -> int:
         """Work until a signal, the end of a drain, or a fault; return the exit status.
@@ -135,7 +140,7 @@ class Daemon:
             await asyncio.wait({starting, word}, timeout=_CLOSE_BOUND_S)
 
     async def _start_in_order(self) -> None:
-        for service in (*self._parts.services, self._parts.line):
+        for service in (*self._parts.services, self._parts.line, *self._parts.late):
             await service.start()
             self._started.append(service)
 
@@ -235,9 +240,13 @@ class Daemon:
         elif word is Word.REPORT:
             self._report_slots()
         elif word is Word.RELOAD:
-            log.warning(
-                "SIGHUP: this version cannot reload its configuration; restart the daemon to apply changes"
-            )
+            self._reload()
+
+    def _reload(self) -> None:
+        if self._parts.reload is not None:
+            self._parts.reload("SIGHUP")
+        else:
+            log.warning("SIGHUP: this daemon cannot reload its configuration; restart it to apply changes")
 
     def _report_slots(self) -> None:
         slots = self._parts.slots()
@@ -256,7 +265,7 @@ class Daemon:
     async def _drain(self) -> None:
         """Stop all parts; a second TERM or INT meanwhile interrupts what still runs, at once."""
         loop = asyncio.get_running_loop()
-        stopping = loop.create_task(self._stop_all(self._parts.shutdown_timeout), name="shutdown")
+        stopping = loop.create_task(self._stop_all(self.shutdown_timeout), name="shutdown")
         word = loop.create_task(self._signals.words.get(), name="signal watch")
         try:
             while not stopping.done():
@@ -268,6 +277,8 @@ class Daemon:
                     await self._parts.line.interrupt()
                 elif word.result() is Word.REPORT:
                     self._report_slots()
+                elif word.result() is Word.RELOAD:
+                    log.info("SIGHUP: not while stopping")
                 word = loop.create_task(self._signals.words.get(), name="signal watch")
             stopping.result()
         finally:

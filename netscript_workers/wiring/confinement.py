@@ -8,17 +8,24 @@ from netscript_workers.domain.target import Concept, Target, TaskType
 
 if TYPE_CHECKING:
     from netscript_workers.config import Settings
-    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox
+    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
 
 _QUEUE_FILES = ("", "-wal", "-shm", "-journal")
 
 
 def sandbox_for(settings: "Settings") -> "KernelSandbox":
     """Return the sandbox that `settings` ask for; no run sees the queue's own files."""
-    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
+    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox
 
     queue = str(settings.connections.deno_kv_path)
-    return KernelSandbox(Strictness(settings.sandbox.value), [queue + end for end in _QUEUE_FILES])
+    return KernelSandbox(strictness_of(settings), [queue + end for end in _QUEUE_FILES])
+
+
+def strictness_of(settings: "Settings") -> "Strictness":
+    """Return what `settings` say of permissions that cannot be enforced, in the sandbox's own word."""
+    from netscript_workers.sandbox.kernel_sandbox import Strictness
+
+    return Strictness(settings.sandbox.value)
 
 
 def unenforceable(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:

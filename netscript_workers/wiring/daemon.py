@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import Final, TextIO
 
 from netscript_workers import config
 from netscript_workers.catalog import LiveCatalog
@@ -17,13 +17,22 @@ from netscript_workers.domain.target import Target
 from netscript_workers.errors import ConfigError
 from netscript_workers.ports.tables import Upkeep
 from netscript_workers.retention import Sweeper
+from netscript_workers.runners.fleet import Fleet
 from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.engine import engine_for
-from netscript_workers.wiring.project import Project, sources_of, told
+from netscript_workers.wiring.project import Project, told
 from netscript_workers.wiring.reaching import reach
+from netscript_workers.wiring.reload import Reloadable, Reloader
 from netscript_workers.wiring.runtime_watch import RuntimeWatch
-from netscript_workers.wiring.worker import assemble_worker, describe_worker, runners_for, worker_name
+from netscript_workers.wiring.source_watch import SourceWatch
+from netscript_workers.wiring.worker import (
+    assemble_worker,
+    describe_worker,
+    fleet_plan,
+    sandbox_of,
+    worker_name,
+)
 from netscript_workers.worker.drain import drained
 from netscript_workers.worker.leases import LeaseTerms
 from netscript_workers.worker.presence import Presence
@@ -39,8 +48,9 @@ log = logging.getLogger("netscript_workers.daemon")
 class ConfiguredDaemon:
     """A daemon with its log set up and its project told of; `run` may be awaited once."""
 
-    def __init__(self, project: Project, *, role: str, drain: bool, migrate: bool) -> None:
+    def __init__(self, project: Project, *, role: str, drain: bool, migrate: bool, watch: bool) -> None:
         """Take what `build_daemon` has checked."""
+        self._watch = watch
         self._migrate = migrate
         self._project = project
         self._role = role
@@ -59,7 +69,7 @@ class ConfiguredDaemon:
             self._say_problems()
             self._say_where_records_are()
             sys.setswitchinterval(SWITCH_INTERVAL_S)
-            return await self._assembled().run()
+            return await self._assembled(handler).run()
         finally:
             logs.take_down(handler)
 
@@ -79,40 +89,55 @@ class ConfiguredDaemon:
                 settings.connections.deno_kv_path,
             )
 
-    def _assembled(self) -> Daemon:
+    def _assembled(self, log_handler: "logging.StreamHandler[TextIO]") -> Daemon:
         project, settings = self._project, self._project.settings
         pool = pool_of(project)
-        terms = Terms(find=project.targets.get, max_payload_bytes=settings.max_payload_bytes)
+        live = LiveCatalog(project.catalog)
+        terms = Terms(find=live.targets.get, max_payload_bytes=settings.max_payload_bytes)
         engine = engine_for(settings, terms, upkeep=Upkeep.UPGRADE if self._migrate else Upkeep.LEAVE)
         name = worker_name(project.options.environ)
-        live = LiveCatalog(project.catalog)
+        sandbox = sandbox_of(project)
+        fleet = Fleet(fleet_plan(project, sandbox))
         assembly = assemble_worker(
-            engine,
-            live,
-            runners_for(project),
-            pool,
-            LeaseTerms(worker_id=name, lease_ms=settings.lease),
+            engine, live, fleet.runners, pool, LeaseTerms(worker_id=name, lease_ms=settings.lease), fleet
         )
         if self._drain:
             assembly.worker.track_retries()  # before the first run, whose retry a drain waits for
         describe = partial(describe_worker, assembly, name, self._role, time.time_ns() // 1_000_000)
         watch = RuntimeWatch(
-            settings.runtime_dir,
-            project.base,
-            sources_of(settings),
-            live,
-            frozenset(topic for lane in pool.lanes for topic in lane.topics),
-            assembly.worker.targets_changed,
-            partial(_cannot_do, settings),
-            assembly.faults,
+            settings, project.base, live, pool, assembly.worker.targets_changed, _cannot_do, assembly.faults
         )
+
+        def changed(new: config.Settings) -> None:
+            daemon.shutdown_timeout = new.shutdown_timeout
+
+        reloader = Reloader(
+            Reloadable(
+                project=project,
+                pool=pool,
+                live=live,
+                terms=terms,
+                assembly=assembly,
+                fleet=fleet,
+                sandbox=sandbox,
+                watch=watch,
+                log_handler=log_handler,
+                pool_of=pool_of,
+                cannot_do=_cannot_do,
+                reloading=lambda _under_way: None,
+                changed=changed,
+            )
+        )
+        source_watch = SourceWatch(reloader, project, assembly.faults) if self._watch else None
         presence = Presence(engine, describe, assembly.outages, assembly.faults)
-        return Daemon(
+        daemon = Daemon(
             DaemonParts(
                 engine=engine,
                 reach=partial(reach, engine, settings),
                 line=assembly.worker,
                 services=(*assembly.services, watch, presence, Sweeper(engine)),
+                late=(reloader, source_watch) if source_watch is not None else (reloader,),
+                reload=reloader.ask,
                 slots=assembly.slots,
                 fault=assembly.faults.wait,
                 drained=partial(drained, assembly.worker, assembly.settler, engine, assembly.outages)
@@ -123,12 +148,15 @@ class ConfiguredDaemon:
                 greeting=_greeting(project, pool, name),
             )
         )
+        return daemon
 
 
 def build_daemon(
-    project: Project, *, role: str, drain: bool = False, migrate: bool = True
+    project: Project, *, role: str, drain: bool = False, migrate: bool = True, watch: bool = False
 ) -> ConfiguredDaemon:
     """Return the daemon of `project`; `role` is what `status` shows, `migrate` false leaves a database's tables as they are.
+
+    `watch`: it reloads by itself when a module or the config file changes.
 
     Raises `ConfigError` (78) when the configuration needs what this version cannot do: nothing is accepted and ignored.
     """
@@ -137,7 +165,7 @@ def build_daemon(
         if missing:
             lines = "\n".join(f"  {told(problem)}" for problem in missing)
             raise ConfigError(f"this version cannot do what the configuration asks for:\n{lines}")
-    return ConfiguredDaemon(project, role=role, drain=drain, migrate=migrate)
+    return ConfiguredDaemon(project, role=role, drain=drain, migrate=migrate, watch=watch)
 
 
 def _cannot_do(settings: config.Settings, targets: Mapping[str, Target]) -> list[Problem]:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from netscript_workers import config
-from netscript_workers.catalog import Catalog, CatalogSources, LiveCatalog, overlay
+from netscript_workers.catalog import Catalog, LiveCatalog, overlay
+from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.problem import Problem, Severity
 from netscript_workers.domain.target import Target
+from netscript_workers.wiring.project import sources_of
 from netscript_workers.wiring.telling import told
 from netscript_workers.worker.faults import Faults, end
 
@@ -22,33 +24,36 @@ class RuntimeWatch:
     """Looks at the directory a few times a second; what is broken is reported, and the last good version stays. A `Service`.
 
     `base` is the project without the directory. `changed` is called after each exchange. `unavailable` says what targets ask for
-    and this daemon cannot do. `topics` are those that this worker
-    serves: a task in another one waits for a restart, and the log says so.
+    and this daemon cannot do. `pool` is what this worker serves: a task in another topic waits for a reload, and the log says so.
     """
 
     name = "runtime directory"
 
     def __init__(
         self,
-        root: Path,
+        settings: config.Settings,
         base: Catalog,
-        sources: CatalogSources,
         live: LiveCatalog,
-        topics: frozenset[str],
+        pool: Pool,
         changed: Callable[[], None],
-        unavailable: Callable[[Mapping[str, Target]], list[Problem]],
+        unavailable: Callable[[config.Settings, Mapping[str, Target]], list[Problem]],
         faults: Faults,
     ) -> None:
-        self._root = root
-        self._base = base
-        self._sources = sources
         self._live = live
-        self._topics = topics
         self._changed = changed
         self._unavailable = unavailable
         self._faults = faults
-        self._seen = config.fingerprint(root)
         self._task: asyncio.Task[None] | None = None
+        self.renew(settings, base, pool)
+
+    def renew(self, settings: config.Settings, base: Catalog, pool: Pool) -> None:
+        """Look over another project from now on, whose runtime directory has just been read."""
+        self._settings = settings
+        self._root = settings.runtime_dir
+        self._base = base
+        self._sources = sources_of(settings)
+        self._topics = frozenset(topic for lane in pool.lanes for topic in lane.topics)
+        self._seen = config.fingerprint(self._root)
 
     async def start(self) -> None:
         """Begin to look."""
@@ -72,7 +77,7 @@ class RuntimeWatch:
         layer = config.read_runtime_dir(self._root)
         catalog = overlay(self._base, layer, self._sources)
         new = [problem for problem in catalog.problems if problem not in self._base.problems]
-        cannot = self._unavailable(catalog.targets)
+        cannot = self._unavailable(self._settings, catalog.targets)
         new += cannot
         for problem in new:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
@@ -97,5 +102,7 @@ class RuntimeWatch:
             topic = catalog.targets[target_id].topic
             if topic not in self._topics:
                 log.warning(
-                    "%s is in the topic %s, which this worker serves after a restart only", target_id, topic
+                    "%s is in the topic %s, which this worker serves after a reload (SIGHUP) only",
+                    target_id,
+                    topic,
                 )
