@@ -3,7 +3,7 @@
 Nothing of the user's code then runs in the daemon for it: an import that hangs is ended, one that crashes takes nothing along,
 and what it leaves in memory goes with the process.
 
-That process (`main`) reads a pickled `Request` from stdin and writes a pickled `Answer` to stdout.
+That process (`main`, with the daemon's process id as its argument) reads a pickled `Request` from stdin and writes a pickled `Answer` to stdout.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ async def scan_elsewhere(request: Request) -> Answer:
         asked.write(pickle.dumps(request))
         asked.seek(0)
         process = subprocess.Popen(  # noqa: ASYNC220 - a millisecond; its end is waited for without blocking
-            [sys.executable, "-P", "-c", _PROGRAM],
+            [sys.executable, "-P", "-c", _PROGRAM, str(os.getpid())],
             stdin=asked,
             stdout=told,
             stderr=sys.__stderr__.fileno() if sys.__stderr__ else subprocess.DEVNULL,
@@ -143,6 +143,8 @@ def main() -> None:
     """Answer one request."""
     control = ProcessControl()
     control.die_with_parent()
+    if os.getppid() != int(sys.argv[1]):
+        os._exit(1)  # the daemon died before the kernel was told to tell us
     control.adopt_orphans()
     answers = os.dup(1)
     os.dup2(2, 1)  # what a module prints when it is imported is no answer
