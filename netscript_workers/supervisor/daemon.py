@@ -14,6 +14,7 @@ from netscript_workers.ports.engine import Engine
 from netscript_workers.ports.runner import SlotReport
 from netscript_workers.ports.service import Service
 from netscript_workers.supervisor.signals import Signals, Word
+from netscript_workers.supervisor.slot_lines import say_slots
 
 EXIT_OK: Final = 0
 EXIT_FAULT: Final = 70
@@ -238,27 +239,11 @@ class Daemon:
             log.info("resumed: claiming work again")
             self._parts.line.resume()
         elif word is Word.REPORT:
-            self._report_slots()
-        elif word is Word.RELOAD:
-            self._reload()
-
-    def _reload(self) -> None:
-        if self._parts.reload is not None:
+            say_slots(self._parts.slots())
+        elif word is Word.RELOAD and self._parts.reload is not None:
             self._parts.reload("SIGHUP")
-        else:
+        elif word is Word.RELOAD:
             log.warning("SIGHUP: this daemon cannot reload its configuration; restart it to apply changes")
-
-    def _report_slots(self) -> None:
-        slots = self._parts.slots()
-        log.info("%d slots", len(slots))
-        for slot in slots:
-            what = (
-                f"runs {slot.target} ({slot.execution_id}) for {slot.busy_ms / 1000:.1f} s"
-                if slot.execution_id
-                else "idle"
-            )
-            memory = f", {slot.memory / 1_048_576:.1f} MB" if slot.memory is not None else ""
-            log.info("slot %s, process %d: %s%s", slot.mode, slot.pid, what, memory)
 
     # ------------------------------------------------------------------ the end
 
@@ -276,7 +261,7 @@ class Daemon:
                     log.warning("told to stop again: interrupting what still runs")
                     await self._parts.line.interrupt()
                 elif word.result() is Word.REPORT:
-                    self._report_slots()
+                    say_slots(self._parts.slots())
                 elif word.result() is Word.RELOAD:
                     log.info("SIGHUP: not while stopping")
                 word = loop.create_task(self._signals.words.get(), name="signal watch")

@@ -101,12 +101,11 @@ class ConfiguredDaemon:
         assembly = assemble_worker(
             engine, live, fleet.runners, pool, LeaseTerms(worker_id=name, lease_ms=settings.lease), fleet
         )
+        live.listeners.append(assembly.worker.targets_changed)
         if self._drain:
             assembly.worker.track_retries()  # before the first run, whose retry a drain waits for
         describe = partial(describe_worker, assembly, name, self._role, time.time_ns() // 1_000_000)
-        watch = RuntimeWatch(
-            settings, project.base, live, pool, assembly.worker.targets_changed, _cannot_do, assembly.faults
-        )
+        watch = RuntimeWatch(settings, project.base, live, pool, _cannot_do, assembly.faults)
 
         def changed(new: config.Settings) -> None:
             daemon.shutdown_timeout = new.shutdown_timeout
@@ -124,7 +123,6 @@ class ConfiguredDaemon:
                 log_handler=log_handler,
                 pool_of=pool_of,
                 cannot_do=_cannot_do,
-                reloading=lambda _under_way: None,
                 changed=changed,
             )
         )

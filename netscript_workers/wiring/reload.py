@@ -45,8 +45,8 @@ log = logging.getLogger("netscript_workers.reload")
 class Reloadable(msgspec.Struct, kw_only=True):
     """What a reload exchanges, and what it asks.
 
-    `pool_of` and `cannot_do` are those of the start; `reloading` is told True when a reload begins and False when it is over (for
-    systemd), `changed` of the new settings after each.
+    `pool_of` and `cannot_do` are those of the start; `changed` is told of the new settings; `begins` and `ends` around each
+    reload, taken or refused, are where systemd is to be told RELOADING=1 and READY=1.
     """
 
     project: Project
@@ -60,8 +60,9 @@ class Reloadable(msgspec.Struct, kw_only=True):
     log_handler: "logging.StreamHandler[TextIO]"
     pool_of: Callable[[Project], Pool]
     cannot_do: Callable[[config.Settings, Mapping[str, Target]], list[Problem]]
-    reloading: Callable[[bool], None]
     changed: Callable[[config.Settings], None]
+    begins: Callable[[], None] | None = None
+    ends: Callable[[], None] | None = None
 
 
 class Reloader:
@@ -103,11 +104,11 @@ class Reloader:
             self._work.clear()
             asked, self._asked = self._asked, []
             log.info("reloading: %s", "; ".join(asked))
-            self._parts.reloading(True)  # noqa: FBT003 - the one place that systemd's RELOADING and READY are said from
-            try:
-                await self._reload()
-            finally:
-                self._parts.reloading(False)  # noqa: FBT003
+            if self._parts.begins is not None:
+                self._parts.begins()
+            await self._reload()
+            if self._parts.ends is not None:
+                self._parts.ends()
 
     async def _reload(self) -> None:
         parts = self._parts

@@ -23,7 +23,7 @@ log = logging.getLogger("netscript_workers.runtime")
 class RuntimeWatch:
     """Looks at the directory a few times a second; what is broken is reported, and the last good version stays. A `Service`.
 
-    `base` is the project without the directory. `changed` is called after each exchange. `unavailable` says what targets ask for
+    `base` is the project without the directory. `unavailable` says what targets ask for
     and this daemon cannot do. `pool` is what this worker serves: a task in another topic waits for a reload, and the log says so.
     """
 
@@ -35,12 +35,10 @@ class RuntimeWatch:
         base: Catalog,
         live: LiveCatalog,
         pool: Pool,
-        changed: Callable[[], None],
         unavailable: Callable[[config.Settings, Mapping[str, Target]], list[Problem]],
         faults: Faults,
     ) -> None:
         self._live = live
-        self._changed = changed
         self._unavailable = unavailable
         self._faults = faults
         self._task: asyncio.Task[None] | None = None
@@ -87,7 +85,6 @@ class RuntimeWatch:
             return
         before = self._live.current.targets
         self._live.exchange(catalog)
-        self._changed()
         more = sorted(catalog.targets.keys() - before.keys())
         fewer = sorted(before.keys() - catalog.targets.keys())
         other = sorted(

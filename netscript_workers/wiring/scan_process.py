@@ -3,7 +3,8 @@
 Nothing of the user's code then runs in the daemon for it: an import that hangs is ended, one that crashes takes nothing along,
 and what it leaves in memory goes with the process.
 
-That process (`main`, with the daemon's process id as its argument) reads a pickled `Request` from stdin and writes a pickled `Answer` to stdout.
+That process (`main`, its argument is the daemon's process id) reads a pickled `Request` from stdin and writes a pickled
+`Answer` to stdout.
 """
 
 import asyncio

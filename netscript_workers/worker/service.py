@@ -76,10 +76,10 @@ class WorkerService:
             fault=parts.faults.report,
         )
         parts.settler.more_soon = self._has_backlog
-        parts.settler.written = self._room_again
         parts.leases.cancel_unstarted = self._cancel_unstarted
         parts.leases.lose_unstarted = self._lose_unstarted
         self._room = asyncio.Event()
+        parts.settler.written = self._room.set
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._open = asyncio.Event()  # claiming is allowed
@@ -149,7 +149,7 @@ class WorkerService:
         self._chaining.clear()
         self._chaining.update(chaining_of(self._parts.runners))
         self.lanes.resize(pool)
-        self._room_again()
+        self._room.set()
 
     def pause(self) -> None:
         """Claim nothing until `resume`; runs go on, what has not started goes back."""
@@ -252,7 +252,7 @@ class WorkerService:
             # An engine that cannot tell of work may give some all the same (amqp, its records elsewhere): a claim at each try.
             self._is_blind = True
             self.lanes.wake()
-            self._room_again()
+            self._room.set()
             raise
 
     def _take_in(self, claimed: list[Execution]) -> None:
@@ -278,12 +278,9 @@ class WorkerService:
         if self.retrying is not None and settlement is not None and settlement.action is Action.RETRY:
             self.retrying.add(execution.id)
         self._starter.ended(attempt, wake=execution.target in self._limits)
-        self._room_again()
+        self._room.set()
         if not self.lanes.busy and not self.lanes.held:
             self._quiet.set()
-
-    def _room_again(self) -> None:
-        self._room.set()
 
     def _has_backlog(self) -> bool:
         return self.lanes.held > 0
