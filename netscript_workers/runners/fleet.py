@@ -21,6 +21,7 @@ from netscript_workers.runners.slot_runner import SlotRunner
 from netscript_workers.runners.warm_slot import WarmSlotRunner
 
 _END_MS: Final = 5_000
+_LOOK_SECONDS: Final = 1.0
 
 
 class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,11 +114,12 @@ class Fleet:
     def renew(self, renewal: Renewal) -> None:
         """Run what begins from now on with what was prepared; what is under way ends on what it began with."""
         plan, old = renewal.plan, self._source
-        left: dict[SlotRunner, list[SlotProcess]] = {}
-        old.retire()
+        users: list[SlotRunner] = []
+        left = set(old.retire())
         for runner in self.runners.values():
             if isinstance(runner, SlotRunner):
-                left[runner] = runner.renew(renewal.source, max_memory_mb=plan.max_slot_memory_mb)
+                users.append(runner)
+                left.update(runner.renew(renewal.source, max_memory_mb=plan.max_slot_memory_mb))
             if isinstance(runner, WarmSlotRunner):
                 runner.recycle_after(max_jobs=plan.max_jobs_per_slot, max_memory_mb=plan.max_slot_memory_mb)
             elif isinstance(runner, InProcessRunner) and renewal.handlers is not None:
@@ -126,8 +128,12 @@ class Fleet:
                 runner.renew(plan.commands)
         self.runners.update(renewal.newcomers)
         self._source = renewal.source
-        if left:
-            task = asyncio.get_running_loop().create_task(_retire(old, left), name="end of the code before")
+        for slot in left:
+            slot.retired = True
+        if users:
+            task = asyncio.get_running_loop().create_task(
+                _retire(old, users, left), name="end of the code before"
+            )
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 
@@ -139,18 +145,20 @@ class Fleet:
             await renewal.source.stop(runner, _END_MS)
 
 
-async def _retire(source: ForkSource, left: dict[SlotRunner, list[SlotProcess]]) -> None:
+async def _retire(source: ForkSource, users: Sequence[SlotRunner], slots: set[SlotProcess]) -> None:
     """Wait for the last run on the code before a reload, and end the process that its slots came from.
 
     Bounded by the timeouts of these runs, and by the end of the daemon, which ends them.
     """
-    slots = [slot for of_runner in left.values() for slot in of_runner]
     try:
-        if slots:
-            await asyncio.wait([slot.gone for slot in slots])
+        while slots:
+            await asyncio.wait({slot.gone for slot in slots}, timeout=_LOOK_SECONDS)
+            slots = {slot for slot in slots if not slot.gone.done()}
+            for slot in slots:
+                if slot.execution is None:  # whoever let go of it did so before it was retired
+                    slot.kill()
     finally:
-        for runner, of_runner in left.items():
-            runner.forget(of_runner)
+        for runner in users:
             await source.stop(runner, _END_MS)
 
 

@@ -115,10 +115,14 @@ class ForkSource:
         """Return an unstarted source of other handlers, or of the same ones as they are on disk now."""
         return ForkSource(handlers, root, environment=self._given, adoption=self._adoption)
 
-    def retire(self) -> None:
-        """Make no slot any more, nor a zygote should this one die; what runs goes on until `stop`."""
+    def retire(self) -> list[SlotProcess]:
+        """Make no slot any more, nor a zygote should this one die; what runs goes on until `stop`.
+
+        Returns the slots that live.
+        """
         self._is_retired = True
         self._up.set()  # whoever waits for a slot looks to the successor
+        return self._link.slots if self._link is not None else []
 
     async def ready(self) -> None:
         """Wait until slots can be made again after the zygote died; raises `SlotError` when it cannot be kept alive."""

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from abc import abstractmethod
-from collections.abc import Iterable
 from typing import Final
 
 from netscript_workers.domain.execution import Execution
@@ -31,7 +30,6 @@ class SlotRunner:
     def __init__(self, source: ForkSource, *, max_memory_mb: int | None = None) -> None:
         self._source = source
         self._busy: set[SlotProcess] = set()
-        self._retired: set[SlotProcess] = set()  # of an earlier source; each ends with what it runs
         self._watch = MemoryWatch(max_memory_mb, self._busy)
 
     async def start(self) -> None:
@@ -51,21 +49,15 @@ class SlotRunner:
     def renew(self, source: ForkSource, *, max_memory_mb: int | None) -> list[SlotProcess]:
         """Make slots from `source`, which this runner has started, from now on.
 
-        Returns the slots of the one before: idle ones are being ended, the others end when what they run has ended. That
-        source is then still to be stopped for this runner.
+        Returns the slots of the one before that run something; they end when that has ended. That source is then still to be
+        stopped for this runner.
         """
         self._source = source
         self._watch.stop()
         self._watch = MemoryWatch(max_memory_mb, self._busy)
-        idle = self._give_up_idle()
-        for slot in idle:
+        for slot in self._give_up_idle():
             slot.kill()
-        self._retired.update(self._busy)
-        return [*idle, *self._busy]
-
-    def forget(self, slots: Iterable[SlotProcess]) -> None:
-        """Drop what `renew` returned, once it is gone."""
-        self._retired.difference_update(slots)
+        return list(self._busy)
 
     async def run(
         self, execution: Execution, target: Target, deadline: int, observer: RunObserver
@@ -140,7 +132,7 @@ class SlotRunner:
             raise
 
     async def _let_go(self, slot: SlotProcess, outcome: Outcome | None) -> None:
-        if slot not in self._retired:
+        if not slot.retired:
             await self._after(slot, outcome)
         elif slot.children:
             await self._kill(slot)

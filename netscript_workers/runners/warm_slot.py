@@ -123,7 +123,7 @@ class WarmSlotRunner(SlotRunner):
     def _slot_to_hand_over(self, leader: RunObserver) -> SlotProcess | None:
         before = self._under_way.get(leader)
         slot = before.slot if before is not None else None
-        if slot is None or not self.chains or slot in self._retired:
+        if slot is None or not self.chains or slot.retired:
             return None
         if self._max_jobs is not None and slot.runs + slot.waiting >= self._max_jobs:
             return None

@@ -19,8 +19,6 @@ from netscript_workers.domain.target import RunnerMode
 from netscript_workers.errors import SlotError
 from netscript_workers.processes.tree import children_of
 from netscript_workers.runners.fleet import Fleet, FleetPlan
-from netscript_workers.runners.fork_source import ForkSource
-from netscript_workers.runners.slot_runner import SlotRunner
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="slots of their own need Linux or macOS")
 
@@ -257,7 +255,3 @@ async def test_a_fleet_that_stops_while_old_runs_go_on_ends_them_too(tmp_path: P
     await yard.fleet.stop(2_000)
     assert (await asyncio.wait_for(old, PATIENCE)).kind is Kind.CRASHED
     assert not yard.fleet._retiring
-    assert isinstance(yard.fleet._source, ForkSource)
-    assert all(
-        not runner._retired for runner in yard.fleet.runners.values() if isinstance(runner, SlotRunner)
-    )
