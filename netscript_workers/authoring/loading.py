@@ -4,9 +4,10 @@ import contextlib
 import hashlib
 import importlib.machinery
 import importlib.util
+import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Final
@@ -21,6 +22,8 @@ from netscript_workers.errors import DefinitionError, ModuleLoadError
 
 PREFIX: Final = "_netscript_workers_job_"
 CONVENTIONAL_NAMES: Final = ("default", "handler")
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
+_OWN: Final = str(Path(__file__).resolve().parent.parent)
 
 
 class HandlerRef(msgspec.Struct, frozen=True):
@@ -29,6 +32,13 @@ class HandlerRef(msgspec.Struct, frozen=True):
     target_id: str
     path: str
     attribute: str | None = None
+
+
+class _FreshSource(importlib.machinery.SourceFileLoader):
+    """Compiles the file itself, always: cached bytecode is told by its second, and a reload may come within the same one."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        raise OSError("bytecode is neither read nor written")
 
 
 def load_module(path: str, root: str) -> ModuleType:
@@ -47,7 +57,7 @@ def load_module(path: str, root: str) -> ModuleType:
     if loaded is not None:
         sys.modules[name] = loaded
         return loaded
-    loader = importlib.machinery.SourceFileLoader(name, real)
+    loader = _FreshSource(name, real)
     spec = importlib.util.spec_from_file_location(name, real, loader=loader)
     if spec is None:
         raise ModuleLoadError(f"{real} cannot be imported: it is no Python source file", file=real)
@@ -67,15 +77,22 @@ def load_module(path: str, root: str) -> ModuleType:
 
 
 def forget_modules(root: str) -> None:
-    """Forget every module that was imported from below `root`, so that a reload reads the files again."""
+    """Forget every module that was imported from below `root`, so that a reload reads the files again.
+
+    Code that runs keeps what it has. Installed packages stay, also where their environment lies below `root`.
+    """
     base = str(Path(root).resolve())
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.startswith(base + "/"):
+        if isinstance(file, str) and file.startswith(base + os.sep) and not _is_installed(file):
             del sys.modules[name]
     with contextlib.suppress(ValueError):
         sys.path.remove(base)
     importlib.invalidate_caches()
+
+
+def _is_installed(file: str) -> bool:
+    return not _INSTALLED.isdisjoint(Path(file).parts) or file.startswith(_OWN + os.sep)
 
 
 def module_name(path: str) -> str:

@@ -1,6 +1,6 @@
 """A catalog that can be exchanged while a worker runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from netscript_workers.catalog.targets import Catalog
@@ -32,9 +32,14 @@ class LiveTargets(Mapping[str, Target]):
 
 
 class LiveCatalog:
-    """What a worker asks of a catalog, over the one of this moment."""
+    """What a worker asks of a catalog, over the one of this moment.
+
+    `listeners` are called after each exchange, by a change of the runtime directory and by a reload alike; they must neither wait
+    nor raise.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
+        self.listeners: list[Callable[[], None]] = []
         self.current = catalog
         self.targets = LiveTargets(catalog)
 
@@ -46,3 +51,5 @@ class LiveCatalog:
         """Take another catalog from now on."""
         self.current = catalog
         self.targets.exchange(catalog)
+        for told in self.listeners:
+            told()

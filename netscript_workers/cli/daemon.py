@@ -27,7 +27,18 @@ _NoMigrate = Annotated[
 ]
 
 
-_SIGNALS: Final = "SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue."
+_Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        help="Reload by itself when a job or task module or the config file changes: for development.",
+    ),
+]
+
+_SIGNALS: Final = (
+    "SIGTERM and SIGINT drain and end it; a second one interrupts what still runs and gives it back to the queue. "
+    "SIGHUP reloads the configuration and the job modules."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +58,7 @@ def register(app: typer.Typer) -> None:
             "workers combined",
             "workers combined --config /etc/netscript-workers/config.toml --concurrency 8",
             "workers combined --drain",
+            "workers combined --watch",
         ),
     )(_command("combined"))
     app.command(
@@ -79,6 +91,7 @@ def _command(role: str) -> Callable[..., None]:
         topic: options.Topics = None,
         without_topic: options.WithoutTopics = None,
         drain: _Drain = False,
+        watch: _Watch = False,
         no_migrate: _NoMigrate = False,
         log_level: options.LogLevel = None,
         log_format: options.LogFormat = None,
@@ -98,7 +111,7 @@ def _command(role: str) -> Callable[..., None]:
             log_level=log_level,
             log_format=log_format,
         )
-        raise typer.Exit(_run(loaded, role, notices, drain=drain, migrate=not no_migrate))
+        raise typer.Exit(_run(loaded, role, notices, drain=drain, migrate=not no_migrate, watch=watch))
 
     return run
 
@@ -114,17 +127,21 @@ def _scheduler(
 
     notices = Notices.from_environment(os.environ)  # first of all, as above
     loaded = options.load_options(config, provider=provider, log_level=log_level, log_format=log_format)
-    raise typer.Exit(_run(loaded, "scheduler", notices, drain=False, migrate=not no_migrate))
+    raise typer.Exit(_run(loaded, "scheduler", notices, drain=False, migrate=not no_migrate, watch=False))
 
 
-def _run(loaded: "LoadOptions", role: str, notices: "Notices", *, drain: bool, migrate: bool) -> int:
+def _run(
+    loaded: "LoadOptions", role: str, notices: "Notices", *, drain: bool, migrate: bool, watch: bool
+) -> int:
     from netscript_workers import wiring
 
     if role == "run":
         daemon = wiring.build_run(loaded, notices=notices, drain=drain, migrate=migrate)
     else:
         project = wiring.load_project(loaded)
-        daemon = wiring.build_daemon(project, role=role, drain=drain, migrate=migrate, notices=notices)
+        daemon = wiring.build_daemon(
+            project, role=role, drain=drain, migrate=migrate, watch=watch, notices=notices
+        )
     if sys.platform == "win32":
         import asyncio
 

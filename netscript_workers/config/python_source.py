@@ -60,14 +60,30 @@ def _importable(directory: Path, name: str, module: ModuleType) -> Generator[Non
     """Let the config import its neighbours, and leave the process as it was."""
     sys.path.insert(0, str(directory))
     sys.modules[name] = module
+    known = set(sys.modules)
     writes_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
         sys.dont_write_bytecode = writes_bytecode
-        sys.modules.pop(name, None)
+        for each in (name, *_neighbours(directory, known)):
+            sys.modules.pop(each, None)
         if str(directory) in sys.path:
             sys.path.remove(str(directory))
+
+
+def _neighbours(directory: Path, known: set[str]) -> list[str]:
+    """Return the names of modules of `directory` that were imported meanwhile: a reload reads them anew."""
+    found: list[str] = []
+    for name in sys.modules.keys() - known:
+        file = getattr(sys.modules[name], "__file__", None)
+        if (
+            isinstance(file, str)
+            and Path(file).is_relative_to(directory)
+            and "site-packages" not in Path(file).parts
+        ):
+            found.append(name)
+    return found
 
 
 def _definition(file: Path, raw: bytes, module: ModuleType) -> Document:

@@ -38,8 +38,11 @@ class NoJobError(ValueError):
     """A message asks for nothing that can be run; the text says why, naming the member."""
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message is read with: `find` gives the target of an id (None: unknown here), for what it leaves unsaid."""
+class Terms(msgspec.Struct, kw_only=True):
+    """What a message is read with: `find` gives the target of an id (None: unknown here), for what it leaves unsaid.
+
+    `max_payload_bytes` may be exchanged while an engine reads with it, from any thread.
+    """
 
     find: Callable[[str], Target | None] = lambda _target_id: None
     max_payload_bytes: int = 1 << 20

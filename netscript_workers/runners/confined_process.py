@@ -40,10 +40,16 @@ class ConfinedProcessRunner(FreshProcessRunner):
     ) -> None:
         super().__init__(source, max_memory_mb=max_memory_mb)
         self.mode = mode
-        self._watch = MemoryWatch(max_memory_mb, self._busy, families=True)
         self._sandbox = sandbox
         self._root = root
         self._environment = environment
+
+    def _watch_over(self, max_memory_mb: int | None) -> MemoryWatch:
+        return MemoryWatch(max_memory_mb, self._busy, families=True)
+
+    def hold_in(self, root: str, environment: Mapping[str, str]) -> None:
+        """Confine what begins from now on over another jobs directory, and another environment of the source."""
+        self._root, self._environment = root, environment
 
     async def stop(self, grace_ms: int) -> None:
         """End the processes of this runner, and what served their ways out."""

@@ -1,8 +1,12 @@
-"""The runners of one worker process, with one source of slots among those that need it."""
+"""The runners of one worker process, with one source of slots among those that need it, and their renewal at a reload."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 
-from netscript_workers.authoring.loading import HandlerRef
+import msgspec
+
+from netscript_workers.authoring.loading import HandlerRef, forget_modules
 from netscript_workers.domain.target import ConfinedMode, Mode, ProgramMode, RunnerMode
 from netscript_workers.ports.runner import Runner
 from netscript_workers.ports.runtime import Commands
@@ -10,9 +14,215 @@ from netscript_workers.ports.sandbox import Confiner
 from netscript_workers.runners.confined_process import ConfinedProcessRunner
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.fresh_process import FreshProcessRunner
+from netscript_workers.runners.handlers import Handlers
 from netscript_workers.runners.in_process import InProcessRunner
 from netscript_workers.runners.program import ProgramRunner
+from netscript_workers.runners.slot_process import SlotProcess
+from netscript_workers.runners.slot_runner import SlotRunner
 from netscript_workers.runners.warm_slot import WarmSlotRunner
+
+_END_MS: Final = 5_000
+_LOOK_SECONDS: Final = 1.0
+
+
+class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What runners are made from. `root` is the jobs directory.
+
+    `commands` says how tasks are started, `sandbox` confines them. `has_tasks` false: there is none yet, so nothing is
+    made ready for them before the first one. `confined_handlers` are those of jobs with permissions: their slots come from a
+    source of their own, started with `confined_environment` and with nothing else loaded, so that no secret is in its memory.
+    """
+
+    modes: Collection[Mode]
+    handlers: Sequence[HandlerRef]
+    root: str
+    max_jobs_per_slot: int | None = None
+    max_slot_memory_mb: int | None = None
+    commands: Commands | None = None
+    sandbox: Confiner | None = None
+    has_tasks: bool = True
+    confined_handlers: Sequence[HandlerRef] = ()
+    confined_environment: Mapping[str, str] = {}
+
+
+class Sources(NamedTuple):
+    """Where slots come from: those of jobs with permissions from one of their own. Neither is started before it has a user."""
+
+    plain: ForkSource
+    confined: ForkSource
+
+    def of(self, runner: SlotRunner) -> ForkSource:
+        """Return the source of the slots of `runner`."""
+        return self.confined if runner.mode is ConfinedMode.CONFINED else self.plain
+
+
+class Renewal(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything new, started and not yet in use: what `Fleet.renew` takes, or `Fleet.abandon`."""
+
+    plan: FleetPlan
+    sources: Sources
+    newcomers: dict[Mode, Runner]
+    handlers: Handlers | None
+
+
+class Fleet:
+    """The runners by mode, as a `Service`. `runners` is one mapping for life, to which a renewal may add modes."""
+
+    name = "runners"
+
+    def __init__(self, plan: FleetPlan) -> None:
+        """Make a runner for each mode of `plan`; none is started."""
+        modules = plan.sandbox.modules if plan.sandbox is not None else ()
+        holds_jobs = any(mode in plan.modes for mode in ConfinedMode)
+        plain = ForkSource(plan.handlers, plan.root, modules=modules if holds_jobs else ())
+        confined = ForkSource(
+            plan.confined_handlers,
+            plan.root,
+            environment=plan.confined_environment,
+            modules=modules,
+            adoption=plain.adoption,
+        )
+        self._sources = Sources(plain, confined)
+        self.runners: dict[Mode, Runner] = {}
+        for mode in _ORDER:
+            if mode in plan.modes:
+                runner = _runner(mode, plan, self._sources)
+                if runner is not None:
+                    self.runners[mode] = runner
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start every runner."""
+        for runner in self.runners.values():
+            await runner.start()
+
+    async def stop(self, grace_ms: int) -> None:
+        """Stop every runner, and what a renewal left to its end."""
+        # Last started, first stopped; but slots of their own come last, since with them this process ceases to adopt orphans.
+        for runner in sorted(self.runners.values(), key=lambda one: isinstance(one, SlotRunner)):
+            await runner.stop(grace_ms)
+        retiring = set(self._retiring)
+        if retiring:
+            _, late = await asyncio.wait(retiring, timeout=grace_ms / 1000)
+            for task in late:
+                task.cancel()  # which ends the slots by force
+            await asyncio.wait(retiring, timeout=2 * _END_MS / 1000)
+
+    async def prepare(self, plan: FleetPlan) -> Renewal:
+        """Make and start all that `plan` needs beside what is in use; nothing changes for runs before `renew`.
+
+        Raises `SlotError` when the new process that slots are forked from does not come up.
+        """
+        old = self._sources
+        sources = Sources(
+            old.plain.successor(plan.handlers, plan.root),
+            old.confined.successor(plan.confined_handlers, plan.root, plan.confined_environment),
+        )
+        newcomers: dict[Mode, Runner] = {}
+        renewal = Renewal(plan=plan, sources=sources, newcomers=newcomers, handlers=None)
+        try:
+            for runner in self.runners.values():
+                if isinstance(runner, SlotRunner):
+                    await sources.of(runner).start(runner)
+            for mode in _ORDER:
+                if mode in plan.modes and mode not in self.runners:
+                    if mode is RunnerMode.IN_PROCESS:
+                        forget_modules(plan.root)  # what the first scan imported may be of yesterday
+                    runner = _runner(mode, plan, sources)
+                    if runner is not None:
+                        await runner.start()
+                        newcomers[mode] = runner
+        except BaseException:
+            await self.abandon(renewal)
+            raise
+        resident = self.runners.get(RunnerMode.IN_PROCESS)
+        if not isinstance(resident, InProcessRunner):
+            return renewal
+        return msgspec.structs.replace(renewal, handlers=resident.import_anew(plan.handlers, plan.root))
+
+    def renew(self, renewal: Renewal) -> None:
+        """Run what begins from now on with what was prepared; what is under way ends on what it began with."""
+        plan, old = renewal.plan, self._sources
+        users: list[SlotRunner] = []
+        left = {*old.plain.retire(), *old.confined.retire()}
+        for runner in self.runners.values():
+            if isinstance(runner, SlotRunner):
+                users.append(runner)
+                left.update(runner.renew(renewal.sources.of(runner), max_memory_mb=plan.max_slot_memory_mb))
+            if isinstance(runner, WarmSlotRunner):
+                runner.recycle_after(max_jobs=plan.max_jobs_per_slot, max_memory_mb=plan.max_slot_memory_mb)
+            elif isinstance(runner, ConfinedProcessRunner):
+                runner.hold_in(plan.root, _environment(runner.mode, plan))
+            elif isinstance(runner, InProcessRunner) and renewal.handlers is not None:
+                runner.renew(renewal.handlers)
+            elif isinstance(runner, ProgramRunner) and plan.commands is not None:
+                runner.renew(plan.commands)
+        self.runners.update(renewal.newcomers)
+        self._sources = renewal.sources
+        for slot in left:
+            slot.retired = True
+        if users:
+            task = asyncio.get_running_loop().create_task(
+                _retire(old, users, left), name="end of the code before"
+            )
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def abandon(self, renewal: Renewal) -> None:
+        """End what was prepared and is not wanted after all."""
+        for runner in renewal.newcomers.values():
+            await runner.stop(_END_MS)
+        for runner in self.runners.values():
+            if isinstance(runner, SlotRunner):
+                await renewal.sources.of(runner).stop(runner, _END_MS)
+
+
+async def _retire(sources: Sources, users: Sequence[SlotRunner], slots: set[SlotProcess]) -> None:
+    """Wait for the last run on the code before a reload, and end the process that its slots came from.
+
+    Bounded by the timeouts of these runs, and by the end of the daemon, which ends them.
+    """
+    try:
+        while slots:
+            await asyncio.wait({slot.gone for slot in slots}, timeout=_LOOK_SECONDS)
+            slots = {slot for slot in slots if not slot.gone.done()}
+            for slot in slots:
+                if slot.execution is None:  # whoever let go of it did so before it was retired
+                    slot.kill()
+    finally:
+        for runner in users:
+            await sources.of(runner).stop(runner, _END_MS)
+
+
+_ORDER: Final[tuple[Mode, ...]] = (*RunnerMode, *ConfinedMode, ProgramMode.PROGRAM)
+
+
+def _runner(mode: Mode, plan: FleetPlan, sources: Sources) -> Runner | None:
+    memory = plan.max_slot_memory_mb
+    if mode is RunnerMode.IN_PROCESS:
+        return InProcessRunner(plan.handlers, plan.root)
+    if mode is RunnerMode.WEB_WORKER:
+        return WarmSlotRunner(sources.plain, max_jobs=plan.max_jobs_per_slot, max_memory_mb=memory)
+    if mode is RunnerMode.SUBPROCESS:
+        return FreshProcessRunner(sources.plain, max_memory_mb=memory)
+    if isinstance(mode, ConfinedMode):
+        if plan.sandbox is None:
+            return None
+        return ConfinedProcessRunner(
+            mode,
+            sources.confined if mode is ConfinedMode.CONFINED else sources.plain,
+            plan.sandbox,
+            root=plan.root,
+            environment=_environment(mode, plan),
+            max_memory_mb=memory,
+        )
+    if plan.commands is None:
+        return None
+    return ProgramRunner(plan.commands, sandbox=plan.sandbox, ready=plan.has_tasks)
+
+
+def _environment(mode: Mode, plan: FleetPlan) -> Mapping[str, str]:
+    return plan.confined_environment if mode is ConfinedMode.CONFINED else {}
 
 
 def build_runners(  # noqa: PLR0913 - named, and each of them a part of the fleet
@@ -28,42 +238,17 @@ def build_runners(  # noqa: PLR0913 - named, and each of them a part of the flee
     confined_handlers: Sequence[HandlerRef] = (),
     confined_environment: Mapping[str, str] | None = None,
 ) -> dict[Mode, Runner]:
-    """Return an unstarted runner for each of `modes`; `root` is the jobs directory.
-
-    `commands` says how tasks are started, `sandbox` confines them. `has_tasks` false: there is none yet, so nothing is
-    made ready for them before the first one. `confined_handlers` are those of jobs with permissions: their slots come from a
-    source of their own, started with `confined_environment` and with nothing else loaded, so that no secret is in its memory.
-    """
-    limited = sandbox is not None and ConfinedMode.LIMITED in modes
-    source = ForkSource(handlers, root, modules=sandbox.modules if sandbox is not None and limited else ())
-    runners: dict[Mode, Runner] = {}
-    if RunnerMode.IN_PROCESS in modes:
-        runners[RunnerMode.IN_PROCESS] = InProcessRunner(handlers, root)
-    if RunnerMode.WEB_WORKER in modes:
-        runners[RunnerMode.WEB_WORKER] = WarmSlotRunner(
-            source, max_jobs=max_jobs_per_slot, max_memory_mb=max_slot_memory_mb
-        )
-    if RunnerMode.SUBPROCESS in modes:
-        runners[RunnerMode.SUBPROCESS] = FreshProcessRunner(source, max_memory_mb=max_slot_memory_mb)
-    if sandbox is not None and limited:
-        runners[ConfinedMode.LIMITED] = ConfinedProcessRunner(
-            ConfinedMode.LIMITED,
-            source,
-            sandbox,
-            root=root,
-            environment={},
-            max_memory_mb=max_slot_memory_mb,
-        )
-    if sandbox is not None and ConfinedMode.CONFINED in modes:
-        environment: Mapping[str, str] = confined_environment or {}
-        runners[ConfinedMode.CONFINED] = ConfinedProcessRunner(
-            ConfinedMode.CONFINED,
-            ForkSource(confined_handlers, root, environment=environment, modules=sandbox.modules),
-            sandbox,
-            root=root,
-            environment=environment,
-            max_memory_mb=max_slot_memory_mb,
-        )
-    if ProgramMode.PROGRAM in modes and commands is not None:
-        runners[ProgramMode.PROGRAM] = ProgramRunner(commands, sandbox=sandbox, ready=has_tasks)
-    return runners
+    """Return an unstarted runner for each of `modes`, for whoever never reloads; see `FleetPlan`."""
+    plan = FleetPlan(
+        modes=modes,
+        handlers=handlers,
+        root=root,
+        max_jobs_per_slot=max_jobs_per_slot,
+        max_slot_memory_mb=max_slot_memory_mb,
+        commands=commands,
+        sandbox=sandbox,
+        has_tasks=has_tasks,
+        confined_handlers=confined_handlers,
+        confined_environment=confined_environment or {},
+    )
+    return Fleet(plan).runners

@@ -37,9 +37,8 @@ class ForkSource:
 
     `root` is the jobs directory. `environment` is what slots get (None: this process's own, without systemd's
     variables). Where the job modules make forking unsafe, slots are fresh interpreters instead, started by a
-    zygote that has imported nothing, and the log says so. `modules` are those that
-    confinements of its slots name. Between `start` and `stop` this process adopts what
-    is orphaned below it; sources may be nested, the one started last stopped first.
+    zygote that has imported nothing, and the log says so. `modules` are those that confinements of its slots name. Between
+    `start` and `stop` this process adopts what is orphaned below it; sources that live at one time share their `adoption`.
     """
 
     def __init__(
@@ -49,14 +48,17 @@ class ForkSource:
         *,
         environment: Mapping[str, str] | None = None,
         modules: Sequence[str] = (),
+        adoption: "Adoption | None" = None,
     ) -> None:
         self._modules = tuple(modules)
         self._handlers = tuple(handlers)
         self._root = root
+        self._given = environment
         self._marker = secrets.token_hex(16)
         own = {name: value for name, value in os.environ.items() if name not in _OWN}
         self._environment = {**(own if environment is None else environment), MARKER: self._marker}
         self._users: set[object] = set()
+        self.adoption = adoption or Adoption()
         self._changing = asyncio.Lock()
         self._link: ZygoteLink | None = None
         self._up = asyncio.Event()
@@ -65,7 +67,7 @@ class ForkSource:
         self._started_at = 0.0
         self._restarts = 0
         self._forks = True
-        self._process: ProcessControl | None = None
+        self._is_retired = False
         self.errors: dict[str, str] = {}
 
     @property
@@ -86,13 +88,11 @@ class ForkSource:
                     raise SlotError(
                         'slots of their own need Linux or macOS; set `runtime = "in-process"` on Windows'
                     )
-                process = ProcessControl()
-                self._process = None if process.adopts_orphans() else process
-                process.adopt_orphans()
+                self.adoption.hold()
                 try:
                     await self._launch()
                 except BaseException:
-                    self._let_go_of_orphans()
+                    self.adoption.release()
                     raise
             self._users.add(user)
 
@@ -112,17 +112,30 @@ class ForkSource:
             self._up.clear()
             if link is not None:
                 await self._end(link, grace_ms)
-            self._let_go_of_orphans()
+            self.adoption.release()
 
-    def _let_go_of_orphans(self) -> None:
-        if self._process is not None:  # else another part of this process adopts them, and goes on to
-            self._process.leave_orphans()
-            self._process = None
+    def successor(
+        self, handlers: Sequence[HandlerRef], root: str, environment: Mapping[str, str] | None = None
+    ) -> "ForkSource":
+        """Return an unstarted source of other handlers, or of the same ones as they are on disk now."""
+        given = self._given if environment is None else environment
+        return ForkSource(handlers, root, environment=given, modules=self._modules, adoption=self.adoption)
+
+    def retire(self) -> list[SlotProcess]:
+        """Make no slot any more, nor a zygote should this one die; what runs goes on until `stop`.
+
+        Returns the slots that live.
+        """
+        self._is_retired = True
+        self._up.set()  # whoever waits for a slot looks to the successor
+        return self._link.slots if self._link is not None else []
 
     async def ready(self) -> None:
         """Wait until slots can be made again after the zygote died; raises `SlotError` when it cannot be kept alive."""
         if self._failure is None and self._users:
             await self._up.wait()
+        if self._is_retired:
+            return
         if self._failure is not None:
             raise SlotError(self._failure)
         if self._link is None:
@@ -130,7 +143,7 @@ class ForkSource:
 
     def fork(self, *, once: bool, confinement: Confinement | None = None) -> SlotProcess | None:
         """Make a slot, at once, held to `confinement`; None while there is no zygote (`ready` waits for it)."""
-        if self._link is None or not self._link.alive:
+        if self._link is None or not self._link.alive or self._is_retired:
             return None
         return self._link.fork(once=once, confinement=confinement)
 
@@ -202,6 +215,12 @@ class ForkSource:
         await link.reap(_REAP_MS)
         await self._sweep(pids)
         link.lose_slots()
+        if self._is_retired:
+            _log.error(
+                "the process that slots of the code before a reload came from %s; its runs have failed",
+                link.ending(),
+            )
+            return
         loop = asyncio.get_running_loop()
         if loop.time() - self._started_at > _STEADY_SECONDS:
             self._restarts = 0
@@ -229,3 +248,25 @@ class ForkSource:
         )
         _log.error("%s", self._failure)
         self._up.set()
+
+
+class Adoption:
+    """Has this process adopt what is orphaned below it for as long as anybody asks for it."""
+
+    def __init__(self) -> None:
+        self._holders = 0
+        self._process: ProcessControl | None = None
+
+    def hold(self) -> None:
+        """Ask for it."""
+        self._holders += 1
+        if self._process is None:
+            self._process = ProcessControl()
+            self._process.adopt_orphans()
+
+    def release(self) -> None:
+        """Ask for it no more."""
+        self._holders -= 1
+        if not self._holders and self._process is not None:
+            self._process.leave_orphans()
+            self._process = None

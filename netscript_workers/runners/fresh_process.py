@@ -58,6 +58,10 @@ class FreshProcessRunner(SlotRunner):
         if ahead is not None:
             self._standby.append(ahead)
 
+    def _give_up_idle(self) -> list[SlotProcess]:
+        standby, self._standby = self._standby, []
+        return standby
+
     async def _after(self, slot: SlotProcess, outcome: Outcome | None) -> None:
         if slot.children:
             await self._kill(slot)

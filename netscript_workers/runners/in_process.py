@@ -16,7 +16,7 @@ from typing import Final
 from netscript_workers.authoring.context import JobContext
 from netscript_workers.authoring.handler import Handler
 from netscript_workers.authoring.invoke import invoke_async, invoke_sync
-from netscript_workers.authoring.loading import HandlerRef
+from netscript_workers.authoring.loading import HandlerRef, forget_modules
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.outcome import Outcome
 from netscript_workers.domain.target import RunnerMode, Target
@@ -52,6 +52,20 @@ class InProcessRunner:
         """Import the job modules (on this thread: other work waits) and begin to capture what handlers print."""
         self.errors = self._handlers.load_all()
         self._capture.install()
+
+    def import_anew(self, handlers: Sequence[HandlerRef], root: str) -> Handlers:
+        """Import the job modules of the directory `root` anew, and return their handlers for `renew`.
+
+        On this thread, as `start` does, so other work waits. Runs under way keep the code they began with.
+        """
+        forget_modules(root)
+        fresh = Handlers(handlers, root)
+        fresh.load_all()
+        return fresh
+
+    def renew(self, handlers: Handlers) -> None:
+        """Give the runs that begin from now on their handlers from `handlers`."""
+        self._handlers = handlers
 
     async def stop(self, grace_ms: int) -> None:
         """End the threads that are idle, and put stdout and stderr back."""

@@ -73,6 +73,10 @@ class ProgramRunner:
             shutil.rmtree(self._spool, ignore_errors=True)
             self._spool = None
 
+    def renew(self, commands: Commands) -> None:
+        """Start programs as `commands` says from now on."""
+        self._commands = commands
+
     async def run(
         self, execution: Execution, target: Target, deadline: int, observer: RunObserver
     ) -> Outcome:

@@ -69,6 +69,7 @@ class SlotProcess:
         self.execution: Execution | None = None
         self.started_at = 0.0
         self.alive = True
+        self.retired = False  # of the code before a reload: it ends with what it runs
         self.gone: asyncio.Future[None] = loop.create_future()
 
     def is_idle_after(self, ended: "asyncio.Future[Outcome | None]") -> bool:

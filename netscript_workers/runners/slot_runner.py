@@ -31,7 +31,7 @@ class SlotRunner:
     def __init__(self, source: ForkSource, *, max_memory_mb: int | None = None) -> None:
         self._source = source
         self._busy: set[SlotProcess] = set()
-        self._watch = MemoryWatch(max_memory_mb, self._busy)
+        self._watch = self._watch_over(max_memory_mb)
 
     async def start(self) -> None:
         """Have the process that slots are forked from; slots themselves are made when first needed."""
@@ -46,6 +46,19 @@ class SlotRunner:
         if slots:
             await asyncio.wait([slot.gone for slot in slots], timeout=max(grace_ms / 1000, 0.1))
         await self._source.stop(self, grace_ms)
+
+    def renew(self, source: ForkSource, *, max_memory_mb: int | None) -> list[SlotProcess]:
+        """Make slots from `source`, which this runner has started, from now on.
+
+        Returns the slots of the one before that run something; they end when that has ended. That source is then still to be
+        stopped for this runner.
+        """
+        self._source = source
+        self._watch.stop()
+        self._watch = self._watch_over(max_memory_mb)
+        for slot in self._give_up_idle():
+            slot.kill()
+        return list(self._busy)
 
     async def run(
         self, execution: Execution, target: Target, deadline: int, observer: RunObserver
@@ -82,10 +95,14 @@ class SlotRunner:
                 self._busy.discard(slot)
         if slot.is_idle_after(ended):
             try:
-                await self._after(slot, outcome)
+                await self._let_go(slot, outcome)
             except asyncio.CancelledError:
                 slot.kill()  # the run is over and its outcome stands; only its leftovers were still being ended
         return stopped_by_itself() if outcome is None else outcome
+
+    def _watch_over(self, max_memory_mb: int | None) -> MemoryWatch:
+        """Return the watch over the memory of the slots that are busy."""
+        return MemoryWatch(max_memory_mb, self._busy)
 
     def slots(self) -> list[SlotReport]:
         """Tell what each slot is doing now."""
@@ -94,6 +111,10 @@ class SlotRunner:
     @abstractmethod
     def _take(self) -> SlotProcess | None:
         """Return a slot for the next run; None while there is nothing to make one from."""
+
+    @abstractmethod
+    def _give_up_idle(self) -> list[SlotProcess]:
+        """Hand out the slots that run nothing; none of them is given a run any more."""
 
     @abstractmethod
     async def _after(self, slot: SlotProcess, outcome: Outcome | None) -> None:
@@ -111,10 +132,18 @@ class SlotRunner:
             if not ended.done():
                 await self._kill(slot)
             elif slot.is_idle_after(ended):
-                await self._after(slot, None)
+                await self._let_go(slot, None)
         except asyncio.CancelledError:
             slot.kill()
             raise
+
+    async def _let_go(self, slot: SlotProcess, outcome: Outcome | None) -> None:
+        if not slot.retired:
+            await self._after(slot, outcome)
+        elif slot.children:
+            await self._kill(slot)
+        else:
+            slot.kill()
 
     async def _kill(self, slot: SlotProcess) -> None:
         """End a slot with all its descendants, and wait until that is done."""

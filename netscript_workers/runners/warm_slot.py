@@ -70,6 +70,11 @@ class WarmSlotRunner(SlotRunner):
         finally:
             self._is_over(observer, run)
 
+    def recycle_after(self, *, max_jobs: int | None, max_memory_mb: int | None) -> None:
+        """Replace slots after so many runs, or beyond so much memory, from now on."""
+        self._max_jobs = max_jobs
+        self._chains = max_memory_mb is None
+
     @property
     def chains(self) -> bool:
         """Whether slots are handed runs ahead; not where a slot must be looked at between two runs."""
@@ -118,7 +123,7 @@ class WarmSlotRunner(SlotRunner):
     def _slot_to_hand_over(self, leader: RunObserver) -> SlotProcess | None:
         before = self._under_way.get(leader)
         slot = before.slot if before is not None else None
-        if slot is None or not self.chains:
+        if slot is None or not self.chains or slot.retired:
             return None
         if self._max_jobs is not None and slot.runs + slot.waiting >= self._max_jobs:
             return None
@@ -135,6 +140,10 @@ class WarmSlotRunner(SlotRunner):
             if slot.alive:
                 return slot
         return self._source.fork(once=False)
+
+    def _give_up_idle(self) -> list[SlotProcess]:
+        idle, self._idle = self._idle, []
+        return idle
 
     async def _after(self, slot: SlotProcess, outcome: Outcome | None) -> None:
         if not slot.alive:

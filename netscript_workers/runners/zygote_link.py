@@ -135,6 +135,11 @@ class ZygoteLink:
         told = (slot.pid for slot in self._slots.values() if slot.pid)
         return frozenset(told) | frozenset(children_of(self.pid) if self.pid else ())
 
+    @property
+    def slots(self) -> list[SlotProcess]:
+        """The slots that have not been reported as gone."""
+        return list(self._slots.values())
+
     def ending(self) -> str:
         """Say how the zygote ended."""
         code = self._process.poll() if self._process else None

@@ -69,6 +69,10 @@ class KernelSandbox:
         """The module that is imported where programs are started."""
         return (MODULE,)
 
+    def renew(self, strictness: Strictness) -> None:
+        """Hold by another strictness from now on; runs under way are confined as they were begun."""
+        self._strictness = strictness
+
     async def confine(self, target: Target, spec: CommandSpec) -> "ConfinedRun":
         """Confine `spec`, a run of `target`; raises `PermissionsUnenforceableError` under `require`."""
         if self._strictness is Strictness.OFF:

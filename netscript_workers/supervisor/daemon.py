@@ -16,6 +16,7 @@ from netscript_workers.ports.runner import SlotReport
 from netscript_workers.ports.service import Service
 from netscript_workers.supervisor.notices import Notices
 from netscript_workers.supervisor.signals import Signals, Word
+from netscript_workers.supervisor.slot_lines import say_slots
 
 EXIT_OK: Final = 0
 EXIT_FAULT: Final = 70
@@ -49,6 +50,7 @@ class Line(Service, Protocol):
 class DaemonParts(msgspec.Struct, frozen=True, kw_only=True):
     """What a daemon is made of.
 
+    `late` start after `line` and stop before it. `reload` asks for a reload and says why; None where there is none.
     `reach` opens `engine` within a bound (ms). `services` start in this order, before `line`, and stop in reverse after
     it. `slots` tells what runs where, `fault` returns when a part broke, `drained` (None without `--drain`) returns when the
     queue is empty. `notices` tells those above this process how it is. Times are ms.
@@ -58,6 +60,8 @@ class DaemonParts(msgspec.Struct, frozen=True, kw_only=True):
     reach: Callable[[int], Coroutine[Any, Any, None]]
     line: Line
     services: Sequence[Service]
+    late: Sequence[Service] = ()
+    reload: Callable[[str], None] | None = None
     slots: Callable[[], list[SlotReport]]
     fault: Callable[[], Coroutine[Any, Any, BaseException]]
     drained: Callable[[], Coroutine[Any, Any, None]] | None
@@ -75,6 +79,8 @@ class Daemon:
         self._parts = parts
         self._signals = Signals()
         self._started: list[Service] = []
+        self.shutdown_timeout = parts.shutdown_timeout
+        """How long a drain may take (ms); a reload may change it."""
 
     async def run(self) -> int:
         """Work until a signal, the end of a drain, or a fault; return the exit status.
@@ -144,7 +150,7 @@ class Daemon:
             await asyncio.wait({starting, word}, timeout=_CLOSE_BOUND_S)
 
     async def _start_in_order(self) -> None:
-        for service in (*self._parts.services, self._parts.line):
+        for service in (*self._parts.services, self._parts.line, *self._parts.late):
             await service.start()
             self._started.append(service)
 
@@ -242,31 +248,19 @@ class Daemon:
             log.info("resumed: claiming work again")
             self._parts.line.resume()
         elif word is Word.REPORT:
-            self._report_slots()
+            say_slots(self._parts.slots())
+        elif word is Word.RELOAD and self._parts.reload is not None:
+            self._parts.reload("SIGHUP")
         elif word is Word.RELOAD:
-            log.warning(
-                "SIGHUP: this version cannot reload its configuration; restart the daemon to apply changes"
-            )
-
-    def _report_slots(self) -> None:
-        slots = self._parts.slots()
-        log.info("%d slots", len(slots))
-        for slot in slots:
-            what = (
-                f"runs {slot.target} ({slot.execution_id}) for {slot.busy_ms / 1000:.1f} s"
-                if slot.execution_id
-                else "idle"
-            )
-            memory = f", {slot.memory / 1_048_576:.1f} MB" if slot.memory is not None else ""
-            log.info("slot %s, process %d: %s%s", slot.mode, slot.pid, what, memory)
+            log.warning("SIGHUP: this daemon cannot reload its configuration; restart it to apply changes")
 
     # ------------------------------------------------------------------ the end
 
     async def _drain(self) -> None:
         """Stop all parts; a second TERM or INT meanwhile interrupts what still runs, at once."""
         loop = asyncio.get_running_loop()
-        self._parts.notices.stopping(self._parts.shutdown_timeout / 1000 + _AFTER_DRAIN_S)
-        stopping = loop.create_task(self._stop_all(self._parts.shutdown_timeout), name="shutdown")
+        self._parts.notices.stopping(self.shutdown_timeout / 1000 + _AFTER_DRAIN_S)
+        stopping = loop.create_task(self._stop_all(self.shutdown_timeout), name="shutdown")
         word = loop.create_task(self._signals.words.get(), name="signal watch")
         try:
             while not stopping.done():
@@ -277,7 +271,9 @@ class Daemon:
                     log.warning("told to stop again: interrupting what still runs")
                     await self._parts.line.interrupt()
                 elif word.result() is Word.REPORT:
-                    self._report_slots()
+                    say_slots(self._parts.slots())
+                elif word.result() is Word.RELOAD:
+                    log.info("SIGHUP: not while stopping")
                 word = loop.create_task(self._signals.words.get(), name="signal watch")
             stopping.result()
         finally:

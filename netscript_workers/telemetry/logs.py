@@ -59,25 +59,29 @@ class HumanLines(logging.Formatter):
         return text
 
 
-def set_up(level: str, style: str, stream: TextIO | None = None) -> logging.Handler:
+def set_up(level: str, style: str, stream: TextIO | None = None) -> "logging.StreamHandler[TextIO]":
     """Let this package's loggers write to `stream` (standard error) and return the handler, for `take_down`.
 
     `level` is a logging name in any case. `style` is `auto` (text on a terminal, JSON otherwise), `text` or `json`.
     Loggers of other packages stay as they are, except that warnings and errors of asyncio come here too.
     """
-    out = stream if stream is not None else sys.stderr
-    on_terminal = out.isatty()
-    handler = logging.StreamHandler(out)
-    if style == "json" or (style == "auto" and not on_terminal):
-        handler.setFormatter(JsonLines())
-    else:
-        handler.setFormatter(HumanLines(colour=on_terminal and not os.environ.get("NO_COLOR")))
+    handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    adjust(handler, level, style)
     root = logging.getLogger(ROOT)
-    root.setLevel(level.upper())
     root.propagate = False
     root.addHandler(handler)
     logging.getLogger("asyncio").addHandler(handler)
     return handler
+
+
+def adjust(handler: "logging.StreamHandler[TextIO]", level: str, style: str) -> None:
+    """Log from `level` on, in `style`, from now on; both as for `set_up`, which returned `handler`."""
+    on_terminal = handler.stream.isatty()
+    if style == "json" or (style == "auto" and not on_terminal):
+        handler.setFormatter(JsonLines())
+    else:
+        handler.setFormatter(HumanLines(colour=on_terminal and not os.environ.get("NO_COLOR")))
+    logging.getLogger(ROOT).setLevel(level.upper())
 
 
 def take_down(handler: logging.Handler) -> None:

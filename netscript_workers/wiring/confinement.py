@@ -10,7 +10,7 @@ from netscript_workers.wiring.programs import part_secrets, secret_values
 
 if TYPE_CHECKING:
     from netscript_workers.config import Settings
-    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox
+    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
     from netscript_workers.wiring.project import Project
 
 _QUEUE_FILES = ("", "-wal", "-shm", "-journal")
@@ -18,9 +18,9 @@ _QUEUE_FILES = ("", "-wal", "-shm", "-journal")
 
 def sandbox_for(settings: "Settings") -> "KernelSandbox":
     """Return the sandbox that `settings` ask for; no run sees the queue's own files."""
-    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
+    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox
 
-    return KernelSandbox(Strictness(settings.sandbox.value), hidden_files(settings))
+    return KernelSandbox(strictness_of(settings), hidden_files(settings))
 
 
 def hidden_files(settings: "Settings") -> list[str]:
@@ -49,6 +49,13 @@ def environment_of_jobs(project: "Project") -> dict[str, str]:
 
 def _only(environ: Mapping[str, str], names: AbstractSet[str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name in names}
+
+
+def strictness_of(settings: "Settings") -> "Strictness":
+    """Return what `settings` say of permissions that cannot be enforced, in the sandbox's own word."""
+    from netscript_workers.sandbox.kernel_sandbox import Strictness
+
+    return Strictness(settings.sandbox.value)
 
 
 def unenforceable(settings: "Settings", targets: Mapping[str, Target]) -> Iterator[Problem]:

@@ -2,56 +2,22 @@
 
 import logging
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final
 
 from netscript_workers import config
-from netscript_workers.catalog import LiveCatalog
-from netscript_workers.domain.message import Terms
 from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.problem import Problem, Severity
-from netscript_workers.domain.target import Target
 from netscript_workers.errors import ConfigError
-from netscript_workers.ports.engine import Engine
-from netscript_workers.ports.tables import Upkeep
-from netscript_workers.retention import Sweeper
-from netscript_workers.scheduler.timetable import schedules_of
-from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
+from netscript_workers.supervisor.daemon import EXIT_OK
 from netscript_workers.supervisor.notices import Notices
 from netscript_workers.telemetry import logs
-from netscript_workers.wiring.engine import engine_for
-from netscript_workers.wiring.project import Project, sources_of, told
-from netscript_workers.wiring.reaching import reach
-from netscript_workers.wiring.runtime_watch import RuntimeWatch
-from netscript_workers.wiring.scheduling import (
-    SCHEDULING,
-    describe_scheduler,
-    scheduler_over,
-    state_of_scheduler,
-)
-from netscript_workers.wiring.worker import (
-    assemble_worker,
-    describe_worker,
-    runners_for,
-    state_of,
-    worker_name,
-)
-from netscript_workers.worker.drain import drained
-from netscript_workers.worker.faults import Faults
-from netscript_workers.worker.leases import LeaseTerms
-from netscript_workers.worker.outage import Outages
-from netscript_workers.worker.presence import Presence
+from netscript_workers.wiring.assembling import Order, assembled
+from netscript_workers.wiring.project import Project, told
 
 # How long the loop's thread may hold the interpreter while the engine's thread waits for it. The engine needs it for some
 # microseconds after each statement; at Python's 5 ms a busy loop made a transaction of five statements wait 25 ms.
 # Measured with no-op runs in-process: 21,000/s at 5 ms, 28,000/s at 0.1 ms.
 SWITCH_INTERVAL_S: Final = 0.0001
-
-COMBINED: Final = "combined"
-SCHEDULER: Final = "scheduler"
 
 log = logging.getLogger("netscript_workers.daemon")
 
@@ -59,9 +25,12 @@ log = logging.getLogger("netscript_workers.daemon")
 class ConfiguredDaemon:
     """A daemon with its log set up and its project told of; `run` may be awaited once."""
 
-    def __init__(self, project: Project, *, role: str, drain: bool, migrate: bool, notices: Notices) -> None:
+    def __init__(
+        self, project: Project, *, role: str, drain: bool, migrate: bool, watch: bool, notices: Notices
+    ) -> None:
         """Take what `build_daemon` has checked."""
         self._notices = notices
+        self._watch = watch
         self._migrate = migrate
         self._project = project
         self._role = role
@@ -80,7 +49,18 @@ class ConfiguredDaemon:
             self._say_problems()
             self._say_where_records_are()
             sys.setswitchinterval(SWITCH_INTERVAL_S)
-            return await self._assembled().run()
+            order = Order(
+                project=self._project,
+                role=self._role,
+                drain=self._drain,
+                migrate=self._migrate,
+                watch=self._watch,
+                notices=self._notices,
+                log_handler=handler,
+                cannot_do=_cannot_do,
+                pool_of=pool_of,
+            )
+            return await assembled(order).run()
         finally:
             logs.take_down(handler)
 
@@ -100,110 +80,6 @@ class ConfiguredDaemon:
                 settings.connections.deno_kv_path,
             )
 
-    def _engine(self, live: LiveCatalog) -> Engine:
-        settings = self._project.settings
-        terms = Terms(find=live.targets.get, max_payload_bytes=settings.max_payload_bytes)
-        return engine_for(settings, terms, upkeep=Upkeep.UPGRADE if self._migrate else Upkeep.LEAVE)
-
-    def _assembled(self) -> Daemon:
-        return self._scheduler_alone() if self._role == SCHEDULER else self._with_worker()
-
-    def _scheduler_alone(self) -> Daemon:
-        project, settings = self._project, self._project.settings
-        name = worker_name(project.options.environ)
-        live = LiveCatalog(project.catalog)
-        engine, outages, faults = self._engine(live), Outages(), Faults()
-        scheduler = scheduler_over(engine, live.targets, outages, faults)
-        started_at = time.time_ns() // 1_000_000
-        describe = partial(describe_scheduler, name, started_at, outages, self._notices.place)
-        stalled = partial(outages.stalled_s, *SCHEDULING)
-        self._notices.describe(partial(state_of_scheduler, scheduler, outages), stalled)
-        topics = frozenset(target.topic for target in project.targets.values())
-        return Daemon(
-            DaemonParts(
-                engine=engine,
-                reach=partial(reach, engine, settings),
-                line=scheduler,
-                services=(
-                    self._runtime_watch(live, topics, scheduler.targets_changed, faults),
-                    Presence(engine, describe, outages, faults),
-                ),
-                slots=list,
-                fault=faults.wait,
-                drained=None,
-                connect_timeout=settings.connect_timeout,
-                shutdown_timeout=settings.shutdown_timeout,
-                greeting=f"scheduler {name} is up: {_scheduled(project.targets)}",
-                notices=self._notices,
-            )
-        )
-
-    def _runtime_watch(
-        self, live: LiveCatalog, topics: frozenset[str], changed: Callable[[], None], faults: Faults
-    ) -> RuntimeWatch:
-        settings = self._project.settings
-        return RuntimeWatch(
-            settings.runtime_dir,
-            self._project.base,
-            sources_of(settings),
-            live,
-            topics,
-            changed,
-            faults,
-        )
-
-    def _with_worker(self) -> Daemon:
-        project, settings = self._project, self._project.settings
-        pool = pool_of(project)
-        name = worker_name(project.options.environ)
-        live = LiveCatalog(project.catalog)
-        engine = self._engine(live)
-        assembly = assemble_worker(
-            engine,
-            live,
-            runners_for(project),
-            pool,
-            LeaseTerms(worker_id=name, lease_ms=settings.lease),
-        )
-        if self._drain:
-            assembly.worker.track_retries()  # before the first run, whose retry a drain waits for
-        started_at = time.time_ns() // 1_000_000
-        describe = partial(describe_worker, assembly, name, self._role, started_at, self._notices.place)
-        stalled = partial(assembly.outages.stalled_s, "claim work", "settle executions")
-        self._notices.describe(partial(state_of, assembly), stalled)
-        # A drain ends when the queue is empty: it must not be filled meanwhile.
-        schedulers = (
-            [scheduler_over(engine, live.targets, assembly.outages, assembly.faults)]
-            if self._role == COMBINED and not self._drain
-            else []
-        )
-
-        def changed() -> None:
-            assembly.worker.targets_changed()
-            for scheduler in schedulers:
-                scheduler.targets_changed()
-
-        topics = frozenset(topic for lane in pool.lanes for topic in lane.topics)
-        watch = self._runtime_watch(live, topics, changed, assembly.faults)
-        presence = Presence(engine, describe, assembly.outages, assembly.faults)
-        return Daemon(
-            DaemonParts(
-                engine=engine,
-                reach=partial(reach, engine, settings),
-                line=assembly.worker,
-                services=(*assembly.services, watch, presence, Sweeper(engine), *schedulers),
-                slots=assembly.slots,
-                fault=assembly.faults.wait,
-                drained=partial(drained, assembly.worker, assembly.settler, engine, assembly.outages)
-                if self._drain
-                else None,
-                connect_timeout=settings.connect_timeout,
-                shutdown_timeout=settings.shutdown_timeout,
-                greeting=_greeting(project, pool, name),
-                notices=self._notices,
-            )
-        )
-
 
 def build_daemon(
     project: Project,
@@ -211,11 +87,12 @@ def build_daemon(
     role: str,
     drain: bool = False,
     migrate: bool = True,
+    watch: bool = False,
     notices: Notices | None = None,
 ) -> ConfiguredDaemon:
     """Return the daemon of `project`; `role` is what `status` shows, `migrate` false leaves a database's tables as they are.
 
-    `notices` tell systemd or a supervisor how it is.
+    `watch`: it reloads by itself when a module or the config file changes. `notices` tell systemd or a supervisor how it is.
 
     Raises `ConfigError` (78) when the configuration needs what this version cannot do: nothing is accepted and ignored.
     """
@@ -224,7 +101,9 @@ def build_daemon(
         if missing:
             lines = "\n".join(f"  {told(problem)}" for problem in missing)
             raise ConfigError(f"this version cannot do what the configuration asks for:\n{lines}")
-    return ConfiguredDaemon(project, role=role, drain=drain, migrate=migrate, notices=notices or Notices())
+    return ConfiguredDaemon(
+        project, role=role, drain=drain, migrate=migrate, watch=watch, notices=notices or Notices()
+    )
 
 
 def _cannot_do(settings: config.Settings) -> list[Problem]:
@@ -234,21 +113,3 @@ def _cannot_do(settings: config.Settings) -> list[Problem]:
 def pool_of(project: Project) -> Pool:
     """Apply the pool-size rule to `project` (SPEC section 4)."""
     return config.pool_for(project.loaded, project.settings, project.targets)
-
-
-_NOTHING: Final = "no job and no task yet; `workers add job NAME` makes one"
-
-
-def _greeting(project: Project, pool: Pool, name: str) -> str:
-    concepts = Counter(target.concept for target in project.targets.values() if target.enabled)
-    counts = [
-        f"{count} {concept.value}{'s' if count != 1 else ''}" for concept, count in sorted(concepts.items())
-    ]
-    lanes = ", ".join(f"{'+'.join(lane.topics)} ({lane.limit})" for lane in pool.lanes)
-    what = ", ".join(counts) or _NOTHING
-    return f"worker {name} is up: {what}; {pool.size} slots; topics {lanes}; runtime {project.settings.runtime.value}"
-
-
-def _scheduled(targets: Mapping[str, Target]) -> str:
-    count = len(schedules_of(targets.values()))
-    return f"{count} schedules" if count != 1 else "1 schedule"

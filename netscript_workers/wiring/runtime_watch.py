@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from netscript_workers import config
-from netscript_workers.catalog import Catalog, CatalogSources, LiveCatalog, overlay
+from netscript_workers.catalog import Catalog, LiveCatalog, overlay
 from netscript_workers.domain.problem import Severity
+from netscript_workers.wiring.project import sources_of
 from netscript_workers.wiring.telling import told
 from netscript_workers.worker.faults import Faults, end
 
@@ -20,31 +20,33 @@ log = logging.getLogger("netscript_workers.runtime")
 class RuntimeWatch:
     """Looks at the directory a few times a second; what is broken is reported, and the last good version stays. A `Service`.
 
-    `base` is the project without the directory. `changed` is called after each exchange. `topics` are those that this worker
-    serves: a task in another one waits for a restart, and the log says so.
+    `base` is the project without the directory. `topics` are those that this process serves: a target in another one waits for a
+    reload, and the log says so.
     """
 
     name = "runtime directory"
 
     def __init__(
         self,
-        root: Path,
+        settings: config.Settings,
         base: Catalog,
-        sources: CatalogSources,
         live: LiveCatalog,
         topics: frozenset[str],
-        changed: Callable[[], None],
         faults: Faults,
     ) -> None:
-        self._root = root
-        self._base = base
-        self._sources = sources
         self._live = live
-        self._topics = topics
-        self._changed = changed
         self._faults = faults
-        self._seen = config.fingerprint(root)
         self._task: asyncio.Task[None] | None = None
+        self.renew(settings, base, topics)
+
+    def renew(self, settings: config.Settings, base: Catalog, topics: frozenset[str]) -> None:
+        """Look over another project from now on, whose runtime directory has just been read."""
+        self._settings = settings
+        self._root = settings.runtime_dir
+        self._base = base
+        self._sources = sources_of(settings)
+        self._topics = topics
+        self._seen = config.fingerprint(self._root)
 
     async def start(self) -> None:
         """Begin to look."""
@@ -76,7 +78,6 @@ class RuntimeWatch:
             return
         before = self._live.current.targets
         self._live.exchange(catalog)
-        self._changed()
         more = sorted(catalog.targets.keys() - before.keys())
         fewer = sorted(before.keys() - catalog.targets.keys())
         other = sorted(
@@ -91,5 +92,7 @@ class RuntimeWatch:
             topic = catalog.targets[target_id].topic
             if topic not in self._topics:
                 log.warning(
-                    "%s is in the topic %s, which this worker serves after a restart only", target_id, topic
+                    "%s is in the topic %s, which this worker serves after a reload (SIGHUP) only",
+                    target_id,
+                    topic,
                 )

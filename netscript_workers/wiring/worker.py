@@ -23,6 +23,8 @@ from netscript_workers.worker.settler import Settler
 
 if TYPE_CHECKING:
     from netscript_workers.ports.engine import Engine
+    from netscript_workers.runners.fleet import FleetPlan
+    from netscript_workers.sandbox.kernel_sandbox import KernelSandbox
     from netscript_workers.wiring.project import Project
 
 
@@ -72,8 +74,12 @@ def assemble_worker(
     runners: Mapping[Mode, Runner],
     pool: Pool,
     terms: LeaseTerms,
+    fleet: Service | None = None,
 ) -> WorkerAssembly:
-    """Put the line together over an engine; nothing runs before its services are started."""
+    """Put the line together over an engine; nothing runs before its services are started.
+
+    `fleet` starts and stops the runners; without it each is a service of its own.
+    """
     outages, faults, clock = Outages(), Faults(), SystemClock()
     settler = Settler(engine, engine, outages, faults)
     journal = Journal(engine, outages, faults)
@@ -94,32 +100,49 @@ def assemble_worker(
             nearest=catalog.nearest,
         )
     )
-    places = tuple(RunnerService(f"{mode.value} runner", runner) for mode, runner in runners.items())
+    places: tuple[Service, ...] = (
+        tuple(RunnerService(f"{mode.value} runner", runner) for mode, runner in runners.items())
+        if fleet is None
+        else (fleet,)
+    )
     return WorkerAssembly(worker, settler, (settler, journal, leases, *places), runners, faults, outages)
 
 
 def runners_for(project: "Project") -> dict[Mode, Runner]:
     """Return a runner for each mode that some target uses, with one zygote among those that fork."""
-    from netscript_workers.runners.fleet import build_runners
-    from netscript_workers.wiring.confinement import environment_of_jobs, sandbox_for
+    from netscript_workers.runners.fleet import Fleet
+
+    return Fleet(fleet_plan(project, sandbox_of(project))).runners
+
+
+def sandbox_of(project: "Project") -> "KernelSandbox":
+    """Return the sandbox of the tasks of `project`."""
+    from netscript_workers.wiring.confinement import sandbox_for
+
+    return sandbox_for(project.settings)
+
+
+def fleet_plan(project: "Project", sandbox: "KernelSandbox") -> "FleetPlan":
+    """Return what the runners of `project` are made from."""
+    from netscript_workers.runners.fleet import FleetPlan
+    from netscript_workers.wiring.confinement import environment_of_jobs
     from netscript_workers.wiring.programs import task_commands
 
     settings, catalog = project.settings, project.catalog
     refs = catalog.handler_refs()
     confined = {id for id, target in catalog.targets.items() if target.mode is ConfinedMode.CONFINED}
     modes = {target.mode for target in catalog.targets.values()} or {settings.runtime}
-    has_tasks = ProgramMode.PROGRAM in modes
-    return build_runners(
+    return FleetPlan(
         modes={*modes, ProgramMode.PROGRAM},  # the runtime directory may bring tasks at any time
         handlers=[ref for ref in refs if ref.target_id not in confined],
         root=str(settings.jobs_dir),
         max_jobs_per_slot=settings.max_jobs_per_slot,
         max_slot_memory_mb=settings.max_slot_memory_mb,
         commands=task_commands(project),
-        sandbox=sandbox_for(settings),
-        has_tasks=has_tasks,
+        sandbox=sandbox,
+        has_tasks=ProgramMode.PROGRAM in modes,
         confined_handlers=[ref for ref in refs if ref.target_id in confined],
-        confined_environment=environment_of_jobs(project) if confined else None,
+        confined_environment=environment_of_jobs(project) if confined else {},
     )
 
 

@@ -16,61 +16,13 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Final
 
-import msgspec
-
 from netscript_workers.domain.pool import Lane, Pool
 from netscript_workers.ports.queue import LaneDemand
 from netscript_workers.worker.attempt import Attempt
+from netscript_workers.worker.lane import LOOK_AHEAD_MS, Demand, LaneState
 
-LOOK_AHEAD_MS: Final = 25.0
-MAX_LOOK_AHEAD: Final = 512
-MAX_CHAIN: Final = 8
 _SMOOTHING: Final = 0.2
 _LONG_MS: Final = 1_000.0
-
-
-class Demand(msgspec.Struct, frozen=True):
-    """What to ask the engine for: at most `total` in all, `lanes` in order of whose turn it is."""
-
-    total: int
-    lanes: tuple[LaneDemand, ...]
-
-
-class _LaneState:
-    """One lane's slots in use, what it holds unstarted, and how long its runs take."""
-
-    __slots__ = ("busy", "chains", "dry", "following", "held", "limit", "mean_ms", "topics", "turn")
-
-    def __init__(self, lane: Lane) -> None:
-        self.topics: deque[str] = deque(lane.topics)
-        self.limit = lane.limit
-        self.busy = 0
-        self.held: deque[Attempt] = deque()
-        self.chains: dict[
-            Attempt, deque[Attempt]
-        ] = {}  # each busy place: what runs there, and what follows it
-        self.following = 0
-        self.turn = 0
-        self.mean_ms: float | None = None
-        self.dry = False
-
-    def look_ahead(self) -> int:
-        if self.mean_ms is None:
-            return 0
-        return min(MAX_LOOK_AHEAD, int(self.limit * LOOK_AHEAD_MS / max(self.mean_ms, 0.01)))
-
-    def depth(self) -> int:
-        """Return how many runs may follow each that is under way."""
-        return 0 if self.mean_ms is None else min(MAX_CHAIN, int(LOOK_AHEAD_MS / max(self.mean_ms, 0.01)))
-
-    def wanted(self, ahead: int) -> int:
-        waiting = len(self.held) + self.following
-        room = self.limit - self.busy - waiting
-        if ahead == 0:
-            return max(0, room)
-        if waiting > ahead // 2:  # half of the look-ahead is still there: no round trip for crumbs
-            return 0
-        return max(0, room + ahead)
 
 
 class Lanes:
@@ -79,12 +31,13 @@ class Lanes:
     def __init__(self, pool: Pool) -> None:
         """Open the books for `pool`."""
         self._size = pool.size
-        self._lanes = [_LaneState(lane) for lane in pool.lanes]
+        self._lanes = [LaneState(lane) for lane in pool.lanes]
         self._by_topic = {topic: lane for lane in self._lanes for topic in lane.topics}
         self._turns = count(1)
         self._busy = 0
         self._held = 0
         self._following = 0
+        self._asked: Demand | None = None
 
     @property
     def size(self) -> int:
@@ -126,12 +79,38 @@ class Lanes:
     @property
     def all_dry(self) -> bool:
         """Tell whether nothing runs, nothing is held, and every lane was found empty since the last wake."""
-        return not self._busy and not self._held and all(lane.dry for lane in self._lanes)
+        return not self._busy and not self._held and all(lane.dry or not lane.limit for lane in self._lanes)
 
     @property
     def topics(self) -> tuple[str, ...]:
         """Every topic served."""
-        return tuple(self._by_topic)
+        return tuple(topic for topic, lane in self._by_topic.items() if lane.limit)
+
+    def resize(self, pool: Pool) -> None:
+        """Serve `pool` from now on; to be called while nothing is held.
+
+        What runs goes on, and counts in the lane that its topic belongs to now. The pool may be over-full until enough of it has
+        ended. A topic that is served no more keeps a closed lane until its runs have ended.
+        """
+        before, was = self._lanes, self._by_topic
+        self._size = pool.size
+        self._lanes = [LaneState(lane) for lane in pool.lanes]
+        self._by_topic = {topic: lane for lane in self._lanes for topic in lane.topics}
+        for topic, lane in self._by_topic.items():
+            if topic in was:
+                lane.mean_ms, lane.turn = was[topic].mean_ms, was[topic].turn
+        for lane in before:
+            for head in list(lane.chains):
+                lane.move_to(self._lane_of_run(head), head)
+        self._asked = None
+
+    def _lane_of_run(self, attempt: Attempt) -> LaneState:
+        topic = attempt.execution.topic
+        home = self._by_topic.get(topic)
+        if home is None:
+            home = self._by_topic[topic] = LaneState(Lane((), 0))
+            self._lanes.append(home)
+        return home
 
     def demand(self) -> Demand | None:
         """Say what to claim now; None when nothing is free or every free lane is known to be dry."""
@@ -148,10 +127,13 @@ class Lanes:
             wanted_in_all += wanted
             ahead_in_all += ahead
         total = min(wanted_in_all, pool_room + ahead_in_all)
-        return Demand(total, tuple(asked)) if total > 0 else None
+        self._asked = Demand(total, tuple(asked)) if total > 0 else None
+        return self._asked
 
     def came_short(self, demand: Demand) -> None:
-        """Note that the engine had less than `demand`: its lanes are dry until `wake`."""
+        """Note that the engine had less than `demand`: its lanes are dry until `wake`, unless they have changed meanwhile."""
+        if demand is not self._asked:
+            return
         for lane in demand.lanes:
             self._by_topic[lane.topics[0]].dry = True
 
@@ -160,11 +142,20 @@ class Lanes:
         for lane in self._lanes:
             lane.dry = False
 
-    def hold(self, attempts: Iterable[Attempt]) -> None:
-        """Take claimed executions in, in the order they are to start within their lane."""
+    def hold(self, attempts: Iterable[Attempt]) -> list[Attempt]:
+        """Take claimed executions in, in the order they are to start within their lane.
+
+        Returns those whose topic has ceased to be served while they were being claimed; they are not taken in.
+        """
+        strays: list[Attempt] = []
         for attempt in attempts:
-            self._by_topic[attempt.execution.topic].held.append(attempt)
+            lane = self._by_topic.get(attempt.execution.topic)
+            if lane is None or not lane.limit:
+                strays.append(attempt)
+                continue
+            lane.held.append(attempt)
             self._held += 1
+        return strays
 
     def ready(self) -> Iterator[Attempt]:
         """Yield what may start now and count its slot as busy."""
@@ -241,7 +232,9 @@ class Lanes:
 
         Returns the follower that takes over its place, if any. `wake` when its end may have freed work of its own topic.
         """
-        lane = self._by_topic[attempt.execution.topic]
+        lane = self._by_topic.get(attempt.execution.topic)
+        if lane is None:  # claimed for a topic that is not served any more
+            return None
         if wake:
             lane.dry = False
         if took_ms is not None:
@@ -255,6 +248,9 @@ class Lanes:
             heir = chain.popleft()
             lane.chains[heir] = chain
             self._count(lane, following=-1)
+            home = self._lane_of_run(heir)
+            if home is not lane:  # the lanes have changed since it was handed over
+                lane.move_to(home, heir)
             return heir
         else:
             lane.busy -= 1
@@ -283,18 +279,18 @@ class Lanes:
 
     def unchain(self, attempt: Attempt) -> None:
         """Take one attempt out that follows another, if it does."""
-        lane = self._by_topic[attempt.execution.topic]
-        for chain in lane.chains.values():
-            if attempt in chain:
-                chain.remove(attempt)
-                self._count(lane, following=-1)
-                return
+        for lane in self._lanes:
+            for chain in lane.chains.values():
+                if attempt in chain:
+                    chain.remove(attempt)
+                    self._count(lane, following=-1)
+                    return
 
-    def _count(self, lane: _LaneState, *, held: int = 0, following: int = 0) -> None:
+    def _count(self, lane: LaneState, *, held: int = 0, following: int = 0) -> None:
         self._held += held
         lane.following += following
         self._following += following
 
 
-def _turn_of(lane: _LaneState) -> int:
+def _turn_of(lane: LaneState) -> int:
     return lane.turn

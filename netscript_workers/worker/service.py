@@ -14,16 +14,18 @@ from netscript_workers.domain.target import Mode, Target
 from netscript_workers.errors import EngineError
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import ClaimRequest, Queue
-from netscript_workers.ports.runner import ChainingRunner, Runner
+from netscript_workers.ports.runner import Runner
 from netscript_workers.worker.attempt import Attempt, Workshop
 from netscript_workers.worker.faults import Faults, end
 from netscript_workers.worker.journal import Journal
-from netscript_workers.worker.lanes import Demand, Lanes
+from netscript_workers.worker.lane import Demand
+from netscript_workers.worker.lanes import Lanes
 from netscript_workers.worker.leases import Leases, LeaseTerms
 from netscript_workers.worker.outage import Outages
 from netscript_workers.worker.settler import Settler
 from netscript_workers.worker.starter import Starter
 from netscript_workers.worker.stop import Stop
+from netscript_workers.worker.workplace import chaining_of, limits_of
 
 WAIT_MS: Final = 30_000
 BLIND_WAIT_MS: Final = 1_000
@@ -59,15 +61,13 @@ class WorkerService:
     def __init__(self, parts: WorkerParts) -> None:
         """Assemble the line; nothing is claimed before `start`."""
         self._parts = parts
-        chaining = {
-            mode: one for mode, one in parts.runners.items() if isinstance(one, ChainingRunner) and one.chains
-        }
+        self._chaining = chaining_of(parts.runners)
         self.lanes = Lanes(parts.pool)
-        self._limits = _limits_of(parts.targets)
+        self._limits = limits_of(parts.targets)
         self._workshop = Workshop(
             targets=parts.targets,
             runners=parts.runners,
-            chaining=chaining,
+            chaining=self._chaining,
             clock=parts.clock,
             settle=parts.settler.put,
             report=parts.journal.report,
@@ -76,10 +76,10 @@ class WorkerService:
             fault=parts.faults.report,
         )
         parts.settler.more_soon = self._has_backlog
-        parts.settler.written = self._room_again
         parts.leases.cancel_unstarted = self._cancel_unstarted
         parts.leases.lose_unstarted = self._lose_unstarted
         self._room = asyncio.Event()
+        parts.settler.written = self._room.set
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._open = asyncio.Event()  # claiming is allowed
@@ -137,7 +137,19 @@ class WorkerService:
 
     def targets_changed(self) -> None:
         """Take in that the mapping of targets holds others now; what is under way goes on as it began."""
-        self._limits = _limits_of(self._parts.targets)
+        self._limits = limits_of(self._parts.targets)
+
+    def give_back_unstarted(self) -> None:
+        """Return what has not begun to the queue, so that it begins with what is about to change."""
+        self._starter.give_back_unstarted()
+
+    def reconfigure(self, pool: Pool) -> None:
+        """Take in another pool, and that targets and runners may have changed, right after `give_back_unstarted`."""
+        self.targets_changed()
+        self._chaining.clear()
+        self._chaining.update(chaining_of(self._parts.runners))
+        self.lanes.resize(pool)
+        self._room.set()
 
     def pause(self) -> None:
         """Claim nothing until `resume`; runs go on, what has not started goes back."""
@@ -173,7 +185,7 @@ class WorkerService:
             self._room.clear()
             if (
                 self._parts.settler.is_behind
-            ):  # the store takes no ends of runs: then it must not be asked for more
+            ):  # the store takes no ends of runs: it must not be asked for more
                 await self._room.wait()
                 continue
             demand = self.lanes.demand()
@@ -233,15 +245,14 @@ class WorkerService:
 
     async def _told_of_work(self) -> None:
         try:
-            bound_ms = (
-                BLIND_WAIT_MS if self._is_blind else WAIT_MS
-            )  # after a failure: soon to know whether it is over
+            # After a failure: soon to know whether it is over.
+            bound_ms = BLIND_WAIT_MS if self._is_blind else WAIT_MS
             await self._parts.queue.wait_for_work(self.lanes.thirsty_topics, bound_ms)
         except EngineError:
             # An engine that cannot tell of work may give some all the same (amqp, its records elsewhere): a claim at each try.
             self._is_blind = True
             self.lanes.wake()
-            self._room_again()
+            self._room.set()
             raise
 
     def _take_in(self, claimed: list[Execution]) -> None:
@@ -254,13 +265,12 @@ class WorkerService:
         if self.retrying:
             self.retrying.difference_update(execution.id for execution in claimed)
         self._quiet.clear()
-        self.lanes.hold(attempts)
+        for stray in self.lanes.hold(attempts):
+            stray.give_back()
         if self._stopping or not self._open.is_set():
             self._starter.give_back_unstarted()
             return
         self._starter.start_ready()
-
-    # ------------------------------------------------------------------ ends of attempts
 
     def _ended(self, attempt: Attempt, settlement: Settlement | None) -> None:
         self._parts.leases.let_go(attempt)
@@ -268,13 +278,9 @@ class WorkerService:
         if self.retrying is not None and settlement is not None and settlement.action is Action.RETRY:
             self.retrying.add(execution.id)
         self._starter.ended(attempt, wake=execution.target in self._limits)
-        self._room_again()
+        self._room.set()
         if not self.lanes.busy and not self.lanes.held:
             self._quiet.set()
-
-    def _room_again(self) -> None:
-        if not self._room.is_set():
-            self._room.set()
 
     def _has_backlog(self) -> bool:
         return self.lanes.held > 0
@@ -290,9 +296,3 @@ class WorkerService:
             attempt.cancel_unstarted()
         else:
             attempt.stop(Stop.CANCEL)
-
-
-def _limits_of(targets: Mapping[str, Target]) -> dict[str, int]:
-    return {
-        target.id: target.max_concurrency for target in targets.values() if target.max_concurrency is not None
-    }

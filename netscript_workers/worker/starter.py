@@ -19,7 +19,6 @@ class Starter:
         self._lanes = lanes
         self._leases = leases
         self._workshop = workshop
-        self._chains = bool(workshop.chaining)
         self._look: asyncio.TimerHandle | None = None
         self._last_release = 0.0
 
@@ -55,7 +54,7 @@ class Starter:
         loop = asyncio.get_running_loop()
         for attempt in self._lanes.ready():
             attempt.start(loop)
-        if self._chains and self._lanes.held:
+        if self._workshop.chaining and self._lanes.held:
             for attempt, leader in self._lanes.followers(time.perf_counter()):
                 attempt.start(loop, leader)
 

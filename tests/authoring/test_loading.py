@@ -1,8 +1,11 @@
 """Importing job modules by path, and finding the handlers in them."""
 
+import importlib
 import os
+import py_compile
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -263,3 +266,20 @@ def test_one_bad_handler_does_not_hide_the_others(modules):
     handlers = handlers_in(load_module(path, str(modules.root)), path, unusable)
     assert [handler.target_id for handler in handlers] == ["first", "second"]
     assert [error.line for error in unusable] == [10, 13]
+
+
+def test_a_module_changed_within_the_second_is_not_taken_from_cached_bytecode(modules):
+    path = modules.write("quick.py", "N = 1")
+    py_compile.compile(path)
+    written = os.stat(path)
+    modules.write("quick.py", "N = 2")
+    os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))
+    assert load_module(path, str(modules.root)).N == 2
+
+
+def test_installed_packages_below_the_directory_are_not_forgotten(modules, monkeypatch):
+    package = modules.write(".venv/lib/site-packages/installed_for_a_test.py", "N = 1")
+    monkeypatch.syspath_prepend(str(Path(package).parent))
+    installed = importlib.import_module("installed_for_a_test")
+    forget_modules(str(modules.root))
+    assert sys.modules.pop("installed_for_a_test") is installed

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netscript_workers.domain.pool import Lane, Pool
-from netscript_workers.worker.lanes import MAX_LOOK_AHEAD, Lanes
+from netscript_workers.worker.lane import MAX_LOOK_AHEAD
+from netscript_workers.worker.lanes import Lanes
 
 
 class attempt:  # noqa: N801 - reads as one in `hold([attempt("a")])`

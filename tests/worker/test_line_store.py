@@ -8,7 +8,7 @@ from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Status
 from netscript_workers.engines.memory import MemoryEngine
 from netscript_workers.errors import EngineError
-from netscript_workers.worker.lanes import MAX_LOOK_AHEAD
+from netscript_workers.worker.lane import MAX_LOOK_AHEAD
 from netscript_workers.worker.settler import MAX_BATCH, MAX_UNSETTLED
 from support.line import Line, no_op
 

@@ -1,0 +1,24 @@
+"""The line that a worker says when it is up."""
+
+from collections import Counter
+from typing import Final
+
+from netscript_workers.domain.pool import Pool
+from netscript_workers.scheduler.timetable import schedules_of
+from netscript_workers.wiring.project import Project
+
+_NOTHING: Final = "no job and no task yet; `workers add job NAME` makes one"
+
+
+def greeting_of(project: Project, pool: Pool, name: str) -> str:
+    """Say what a worker has and serves."""
+    concepts = Counter(target.concept for target in project.targets.values() if target.enabled)
+    counts = [
+        f"{count} {concept.value}{'s' if count != 1 else ''}" for concept, count in sorted(concepts.items())
+    ]
+    scheduled = len(schedules_of(project.targets.values()))
+    if scheduled:
+        counts.append(f"{scheduled} of them scheduled")
+    lanes = ", ".join(f"{'+'.join(lane.topics)} ({lane.limit})" for lane in pool.lanes)
+    what = ", ".join(counts) or _NOTHING
+    return f"worker {name} is up: {what}; {pool.size} slots; topics {lanes}; runtime {project.settings.runtime.value}"
