@@ -112,11 +112,11 @@ class ConfiguredRun:
 
     def _arguments(self, branch: Branch) -> Iterator[str]:
         """Hand on what the command line said."""
-        options = self._options
+        options, has_slots = self._options, branch.role != "scheduler"
         given = (
             ("--config", self._loaded.file),
-            ("--concurrency", options.concurrency),
-            ("--runtime", options.runtime),
+            ("--concurrency", options.concurrency if has_slots else None),
+            ("--runtime", options.runtime if has_slots else None),
             ("--provider", options.provider),
             ("--log-level", options.log_level),
         )
