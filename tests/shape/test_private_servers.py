@@ -73,6 +73,7 @@ def test_a_paused_postgres_answers_again_after_resume(private_postgres):
     assert server.sql("SELECT 1") == "1"
 
 
+@pytest.mark.timeout(180)  # two starts of it
 def test_rabbitmq_survives_a_kill_and_obeys_its_own_ctl(private_rabbitmq):
     server = private_rabbitmq()
     server.ctl("add_vhost", "mine")
