@@ -37,6 +37,10 @@ class Surroundings(Protocol):
         """Do the same for ticks."""
         ...
 
+    async def forgotten(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Do the same for schedules that are to be forgotten."""
+        ...
+
 
 class Scheduler:
     """Enqueues the ticks of `targets`, exactly once however many schedulers there are (the engine sees to that). A `Service`.
@@ -116,16 +120,31 @@ class Scheduler:
             if batch:
                 await self._enqueue(batch)
             else:
-                await self._rest(now)
+                self._table.prepare()
+                await self._rest(self._clock.now())
 
     async def _look_up(self) -> None:
         """Ask the engine for its clock and for how far the schedules are."""
         self._changed.clear()
-        self._schedules = schedules_of(self._targets.values())
-        asked = time.monotonic()
-        standing = await self._around.standing(lambda: self._book.standing(tuple(self._schedules)))
+        schedules = schedules_of(self._targets.values())
+        await self._forget(tuple(self._schedules.keys() - schedules.keys()))
+        self._schedules = schedules
+        asked = 0.0
+
+        async def ask() -> Standing:
+            # The question that is answered counts: those before it may have failed for a long time.
+            nonlocal asked
+            asked = time.monotonic()
+            return await self._book.standing(tuple(schedules))
+
+        standing = await self._around.standing(ask)
         self._clock.set(standing.now, asked)
         self._table.take(self._schedules, standing.last, standing.now)
+
+    async def _forget(self, gone: tuple[str, ...]) -> None:
+        """Tell the engine which schedules were taken away: one that comes back has missed nothing meanwhile."""
+        if gone:
+            await self._around.forgotten(lambda: self._book.forget_schedules(gone))
 
     async def _enqueue(self, batch: Sequence[Due]) -> None:
         ids = self._ids.new_many(time.time_ns() // 1_000_000, len(batch))
@@ -149,6 +168,8 @@ class Scheduler:
 
     def _tell_missed(self) -> None:
         for missed in self._table.missed():
+            if missed.target not in self._schedules:
+                continue  # taken away since, with its ticks
             what = (
                 f"{missed.caught_up} of its missed ticks run now"
                 if missed.caught_up

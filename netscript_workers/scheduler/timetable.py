@@ -53,20 +53,32 @@ def schedules_of(targets: Iterable[Target]) -> dict[str, Schedule]:
 
 
 class _Cursor:
-    """Where one schedule stands: `last` was handed out (or is not to be), `next` is the tick after it."""
+    """Where one schedule stands: `last` was handed out (or is not to be), `next` is the tick after it.
 
-    __slots__ = ("_ticks", "last", "next", "schedule")
+    The one after `next` can be found out ahead, while there is time: to find it takes longer than to hand one out.
+    """
+
+    __slots__ = ("_ahead", "_prepared", "_ticks", "last", "next", "schedule")
 
     def __init__(self, schedule: Schedule, last: int) -> None:
         self.schedule = schedule
         self.last = last
         self._ticks = ticks_after(schedule.expression, schedule.timezone, last)
         self.next = next(self._ticks, None)
+        self._ahead: int | None = None
+        self._prepared = False
 
     def advance(self) -> None:
         if self.next is not None:
             self.last = self.next
-            self.next = next(self._ticks, None)
+            self.prepare()
+            self.next = self._ahead
+            self._prepared = False
+
+    def prepare(self) -> None:
+        if not self._prepared:
+            self._ahead = next(self._ticks, None)
+            self._prepared = True
 
 
 class Timetable:
@@ -77,6 +89,7 @@ class Timetable:
         self._heap: list[tuple[int, str]] = []
         self._overdue: list[Due] = []
         self._missed: list[Missed] = []
+        self._unprepared: set[_Cursor] = set()
 
     def __len__(self) -> int:
         return len(self._cursors)
@@ -124,6 +137,12 @@ class Timetable:
         given, self._overdue = self._overdue[:limit], self._overdue[limit:]
         return given
 
+    def prepare(self) -> None:
+        """Find out ahead what comes after the next tick of each schedule; for when nothing is due."""
+        for cursor in self._unprepared:
+            cursor.prepare()
+        self._unprepared.clear()
+
     def missed(self) -> list[Missed]:
         """Tell, once, of ticks that were missed."""
         missed, self._missed = self._missed, []
@@ -144,6 +163,7 @@ class Timetable:
 
     def _plan(self, cursor: _Cursor) -> None:
         if cursor.next is not None:
+            self._unprepared.add(cursor)
             heapq.heappush(self._heap, (cursor.next, cursor.schedule.target))
 
     def _first(self) -> int | None:

@@ -42,6 +42,10 @@ class Around:
         """Await `call()` until the engine answers."""
         return await self._outages.outlast(_ENQUEUE, call)
 
+    async def forgotten(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Await `call()` until the engine has done it."""
+        await self._outages.outlast("forget schedules that were taken away", call)
+
 
 def scheduler_over(
     book: TickBook, targets: Mapping[str, Target], outages: Outages, faults: Faults

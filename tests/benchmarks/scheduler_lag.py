@@ -61,6 +61,8 @@ def idle_cpu(folder: Path) -> float:
         time.sleep(4)
         before = cpu_seconds(process.pid)
         time.sleep(IDLE_SECONDS)
+        if process.poll() is not None:
+            raise SystemExit(f"the daemon ended with status {process.returncode}: nothing was measured")
         return (cpu_seconds(process.pid) - before) / IDLE_SECONDS
     finally:
         process.terminate()
