@@ -126,7 +126,9 @@ class ObservingWatch(Watch):
             answer(listener, asked.key, denied=False)
 
     def _look_at(self, asked: Asked, name: str) -> None:
-        if name in _STARTS:
+        if not self._has_begun:
+            self._has_begun = name in _STARTS  # the runtime itself; what came before was our own code
+        elif name in _STARTS:
             self._start(_path(asked, _STARTS[name]))
         elif name in _OPENS:
             self._open(_path(asked, _OPENS[name]), _flags(asked, name))
@@ -140,9 +142,7 @@ class ObservingWatch(Watch):
             self._reach(_address(asked, name))
 
     def _start(self, path: str) -> None:
-        if not self._has_begun:
-            self._has_begun = True  # the runtime itself
-        elif os.path.isfile(path) and os.access(path, os.X_OK):
+        if os.path.isfile(path) and os.access(path, os.X_OK):
             self._note(Did.RUN, path)
 
     def _open(self, path: str, flags: int) -> None:
@@ -187,12 +187,7 @@ class ObservingWatch(Watch):
             self._note(Did.NET, address)
 
     def _note(self, did: Did, what: str) -> None:
-        if (
-            not self._has_begun
-            or (did, what) in self._noted
-            or len(self._noted) >= MOST_OBSERVED
-            or self._is_its_own(what)
-        ):
+        if (did, what) in self._noted or len(self._noted) >= MOST_OBSERVED or self._is_its_own(what):
             return
         self._noted.add((did, what))
         os.write(self._notes, line_of(Observed(did, what, time.monotonic())))

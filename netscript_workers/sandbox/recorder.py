@@ -102,7 +102,8 @@ class Recorder:
             since = self._broker.asked_at or 0.0  # what came before that is how Deno itself was started
             programs = program_starts(each for each in observed if each.at >= since)
             started = programs if self._machine is not None else None
-            return propose_for_deno(self._broker.requests, started, cwd=spec.cwd, home=home, search_path=path)
+            made = propose_for_deno(self._broker.requests, started, cwd=spec.cwd, home=home, search_path=path)
+            return made if self._broker.asked_at is not None else _unasked(made)
         if start is None:
             return Proposal(permissions=Permissions())
         made = propose(
@@ -199,6 +200,11 @@ class _WatchingProxy:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         await Exchange(reader, writer, [self], _ignore).serve()
+
+
+def _unasked(made: Proposal) -> Proposal:
+    why = "Deno did not come to its permission broker: it was not started, or is too old to have one"
+    return msgspec.structs.replace(made, notes=(*made.notes, why))
 
 
 def _ignore(_refused: str) -> None:

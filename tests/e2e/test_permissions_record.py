@@ -1,10 +1,14 @@
 """`workers permissions record` as a user calls it: TOML to paste, JSON in its shape, an exit status that tells."""
 
 import json
+import signal
+import subprocess
 import sys
 import tomllib
 
 import pytest
+
+from support.daemons import alive, until
 
 pytestmark = [
     pytest.mark.e2e,
@@ -100,3 +104,26 @@ def test_a_runner_mode_for_a_task_is_refused(shop):
     done = shop.workers("exec", "plain", "--runtime", "in-process", check=False)
     assert done.returncode == 2
     assert "is a task, which is a program of its own" in done.stderr
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+@pytest.mark.leaves("file")  # kill -9 leaves no time to remove the notes
+def test_a_watched_program_ends_with_the_command(shop, how):
+    name = f"long-{how.name.lower()}"
+    shop.task(name, f"echo $$ > {name}.pid\nsleep 600 &\nwait\n")
+    command = [sys.executable, "-m", "netscript_workers", "permissions", "record", name]
+    file = shop.directory / f"{name}.pid"
+    with subprocess.Popen(
+        command,
+        cwd=shop.directory,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            until(lambda: file.exists() and file.read_text().strip(), "the program")
+            process.send_signal(how)
+            process.wait(30)
+        finally:
+            process.kill()
+    until(lambda: not alive(int(file.read_text())), "the end of the program")

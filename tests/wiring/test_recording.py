@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -39,27 +38,18 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"ok")
 
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-@contextmanager
-def answering():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    log_message = lambda *_: None
 
 
 @pytest.fixture
 def port():
-    with answering() as number:
-        yield number
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 class Shop:
@@ -166,6 +156,13 @@ async def test_deno_is_asked_where_nothing_can_be_watched(shop, port, monkeypatc
     assert found.permissions.read == ("./data/in.txt",)
     assert found.verified.kind is Kind.SUCCEEDED, found.verified.error
     assert "which programs it started could not be seen" in found.notes[0]
+
+
+async def test_a_deno_that_asks_nobody_is_told(shop):
+    shop.script("does.ts", "")
+    found = await recorded(shop.project("deno", "does.ts", DENO_EXECUTABLE="/bin/false"))
+    assert found.outcome.kind is Kind.FAILED
+    assert "too old to have one" in found.notes[0]
 
 
 @pytest.mark.services
