@@ -42,14 +42,17 @@ def build() -> typer.Typer:
         doctor,
         execute,
         executions,
+        health,
         logs,
         scaffold,
         schema,
         status,
         targets,
+        top,
         topics,
         trigger,
         validate,
+        why,
     )
 
     app = typer.Typer(
@@ -71,6 +74,9 @@ def build() -> typer.Typer:
         dead,
         topics,
         status,
+        top,
+        why,
+        health,
         targets,
         scaffold,
         execute,

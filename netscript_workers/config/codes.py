@@ -63,7 +63,6 @@ NOT_AVAILABLE: Final[Mapping[str, str]] = {
     "W104": "permissions of jobs",
     "W105": "limits of jobs",
     "W106": "schedules",
-    "W107": "metrics",
     "W109": "exporting telemetry (OTEL_* variables)",
     "W110": "distributed groups (workers run)",
     "W111": "the HTTP API (workers api)",

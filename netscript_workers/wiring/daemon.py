@@ -20,6 +20,7 @@ from netscript_workers.retention import Sweeper
 from netscript_workers.supervisor.daemon import EXIT_OK, Daemon, DaemonParts
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.engine import engine_for
+from netscript_workers.wiring.observing import Observatory
 from netscript_workers.wiring.project import Project, sources_of, told
 from netscript_workers.wiring.reaching import reach
 from netscript_workers.wiring.runtime_watch import RuntimeWatch
@@ -43,6 +44,7 @@ class ConfiguredDaemon:
         """Take what `build_daemon` has checked."""
         self._migrate = migrate
         self._project = project
+        self._observatory = Observatory(project.settings, role)
         self._role = role
         self._drain = drain
 
@@ -59,7 +61,8 @@ class ConfiguredDaemon:
             self._say_problems()
             self._say_where_records_are()
             sys.setswitchinterval(SWITCH_INTERVAL_S)
-            return await self._assembled().run()
+            async with self._observatory.listening():
+                return await self._assembled().run()
         finally:
             logs.take_down(handler)
 
@@ -93,6 +96,7 @@ class ConfiguredDaemon:
             pool,
             LeaseTerms(worker_id=name, lease_ms=settings.lease),
         )
+        self._observatory.watch(engine, assembly)
         if self._drain:
             assembly.worker.track_retries()  # before the first run, whose retry a drain waits for
         describe = partial(describe_worker, assembly, name, self._role, time.time_ns() // 1_000_000)

@@ -39,6 +39,7 @@ class WorkerAssembly:
 
     worker: WorkerService
     settler: Settler
+    leases: Leases
     services: tuple[Service, ...]
     runners: Mapping[Mode, Runner]
     faults: Faults
@@ -94,7 +95,9 @@ def assemble_worker(
         )
     )
     places = tuple(RunnerService(f"{mode.value} runner", runner) for mode, runner in runners.items())
-    return WorkerAssembly(worker, settler, (settler, journal, leases, *places), runners, faults, outages)
+    return WorkerAssembly(
+        worker, settler, leases, (settler, journal, leases, *places), runners, faults, outages
+    )
 
 
 def runners_for(project: "Project") -> dict[Mode, Runner]:

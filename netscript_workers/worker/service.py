@@ -89,6 +89,7 @@ class WorkerService:
         self._stopping = False
         self._starter = Starter(self.lanes, parts.leases, self._workshop)
         self.retrying: set[str] | None = None  # kept only for a drain: see `track_retries`
+        self.observe: Callable[[Execution, Settlement], None] | None = None  # told of each settled run
 
     # ------------------------------------------------------------------ life
 
@@ -261,10 +262,11 @@ class WorkerService:
         self._starter.start_ready()
 
     # ------------------------------------------------------------------ ends of attempts
-
     def _ended(self, attempt: Attempt, settlement: Settlement | None) -> None:
         self._parts.leases.let_go(attempt)
         execution = attempt.execution
+        if self.observe is not None and settlement is not None:
+            self.observe(execution, settlement)
         if self.retrying is not None and settlement is not None and settlement.action is Action.RETRY:
             self.retrying.add(execution.id)
         self._starter.ended(attempt, wake=execution.target in self._limits)

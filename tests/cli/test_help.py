@@ -21,6 +21,7 @@ VARIABLES = {
 COMMANDS = {
     *("combined", "worker", "validate", "trigger", "executions", "show", "logs", "cancel", "retry"),
     *("dead list", "dead requeue", "dead purge", "pause", "resume", "status", "jobs", "tasks"),
+    *("top", "why", "health"),
     *(
         "init",
         "add job",

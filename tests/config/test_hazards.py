@@ -100,7 +100,6 @@ def test_a_warning_stands_where_its_key_stands(load):
         ("", {}, [job(permissions=Permissions())], "W104"),
         ("", {}, [job(limits=Limits(memory=1))], "W105"),
         ("", {}, [job(schedule="@daily")], "W106"),
-        ('[metrics]\nlisten = "127.0.0.1:9464"', {}, [], "W107"),
         ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318"}, [], "W109"),
         ('[[groups]]\ntopic = "a"\nscaling = { mode = "distributed" }', {}, [], "W110"),
         ('[api]\nlisten = "127.0.0.1:8091"', {}, [], "W111"),
