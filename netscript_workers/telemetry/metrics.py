@@ -85,7 +85,7 @@ def _of_runs(tally: Tally) -> "Iterator[Metric]":
         "workers_queue_wait_seconds", "How long due executions waited for a slot.", labels=_TARGET
     )
     for labels, one in tally.targets.items():
-        for outcome, count in one.outcomes.items():
+        for outcome, count in (("completed", one.completed), *one.outcomes.items()):
             ended.add_metric((*labels, outcome), count)
         for cause, count in one.causes.items():
             failures.add_metric((*labels, cause), count)

@@ -16,7 +16,7 @@ MAX_SERIES: Final = 1_000
 OTHERS: Final = "(others)"
 """Stands for the targets beyond `MAX_SERIES`: ids that arrive on the queue are not ours to bound."""
 
-_FINAL: Final = (Action.COMPLETE, Action.DEAD_LETTER, Action.CANCEL)
+_FINAL: Final = (Action.DEAD_LETTER, Action.CANCEL)
 
 
 class Histogram:
@@ -31,18 +31,23 @@ class Histogram:
 
     def add(self, ms: int) -> None:
         """Count one value; one below nothing (two clocks) counts as 0."""
-        value = max(ms, 0)
-        self.counts[bisect_left(BOUNDS_MS, value)] += 1
-        self.sum_ms += value
+        if ms > BOUNDS_MS[0]:
+            self.counts[bisect_left(BOUNDS_MS, ms)] += 1
+            self.sum_ms += ms
+            return
+        self.counts[0] += 1
+        if ms > 0:
+            self.sum_ms += ms
 
 
 class TargetTally:
-    """What became of the runs of one target in one topic."""
+    """What became of the runs of one target in one topic; `outcomes` are those of final statuses but `completed`."""
 
-    __slots__ = ("causes", "duration", "outcomes", "retries", "wait")
+    __slots__ = ("causes", "completed", "duration", "outcomes", "retries", "wait")
 
     def __init__(self) -> None:
         """Begin with nothing."""
+        self.completed = 0
         self.outcomes: dict[str, int] = {}
         self.causes: dict[str, int] = {}
         self.retries = 0
@@ -63,7 +68,9 @@ class Tally:
         if one is None:
             one = self._new(execution)
         action = settlement.action
-        if action in _FINAL:
+        if action is Action.COMPLETE:
+            one.completed += 1
+        elif action in _FINAL:
             status = settlement.status._value_
             one.outcomes[status] = one.outcomes.get(status, 0) + 1
         elif action is Action.RETRY:
