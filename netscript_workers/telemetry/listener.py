@@ -5,6 +5,7 @@ a client can make us keep: the head's size, the time it takes, the number of con
 """
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -143,24 +144,34 @@ class Listener:
             return Answer(500, b"a fault of our own; see the log\n")
 
 
-def tcp(listen: str) -> socket.socket:
-    """Bind `host:port` (an empty host: every address); raises `ListenError` saying why it cannot."""
-    host, _, port = listen.rpartition(":")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
+def tcp(listen: str, tries: int = 1) -> socket.socket:
+    """Bind `host:port` (an empty host: every address), or one of the next ports where it is in use; raises `ListenError`."""
+    host, _, text = listen.rpartition(":")
+    port = int(text)
+    for further in range(tries):
         try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.setblocking(False)  # noqa: FBT003 - the standard library's own
-            bound.bind(address)
-        except BaseException:
-            bound.close()
-            raise
-    except OSError as error:
-        raise ListenError(
-            f"cannot serve metrics on {listen} (metrics.listen): {error.strerror or error}. Give this process an address of "
-            "its own; another daemon on this host may have it."
-        ) from error
+            return _bound(host.strip("[]") or None, port + further)
+        except (OSError, OverflowError) as error:
+            if getattr(error, "errno", None) == errno.EADDRINUSE and further + 1 < tries:
+                continue
+            raise ListenError(
+                f"cannot serve metrics on {listen} (metrics.listen): {getattr(error, 'strerror', None) or error}. Give "
+                "this process an address of its own; another daemon on this host may have it."
+            ) from error
+    raise AssertionError("tries is at least 1")
+
+
+def _bound(host: str | None, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setblocking(False)  # noqa: FBT003 - the standard library's own
+        bound.bind(address)
+        bound.listen(MAX_CONNECTIONS)  # with SO_REUSEADDR only this tells that somebody listens there
+    except BaseException:
+        bound.close()
+        raise
     return bound

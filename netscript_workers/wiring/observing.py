@@ -33,8 +33,9 @@ log = logging.getLogger("netscript_workers.daemon")
 class Observatory:
     """Looks at one daemon. `watch` gives it the worker once there is one; until then it is live and not ready."""
 
-    def __init__(self, settings: config.Settings, role: str) -> None:
-        """Listen nowhere yet."""
+    def __init__(self, settings: config.Settings, role: str, *, spread: int = 1) -> None:
+        """Listen nowhere yet; `spread` is how many ports from metrics.listen on may be tried (processes of one supervisor)."""
+        self._spread = spread
         self._settings = settings
         self._role = role
         self._started_at = time.time_ns() // 1_000_000
@@ -58,7 +59,7 @@ class Observatory:
         if listen is not None:
             self._tally = Tally()
             all_pages = {**probes, "/metrics": self._metrics}
-            listeners.append(Listener("metrics", all_pages, partial(tcp, listen)))
+            listeners.append(Listener("metrics", all_pages, partial(tcp, listen, self._spread)))
         try:
             for listener in listeners:
                 await listener.start()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 
 import pytest
@@ -125,3 +126,18 @@ def test_an_address_in_use_is_told_with_its_setting():
         with pytest.raises(ListenError, match=r"metrics\.listen") as told:
             tcp(f"127.0.0.1:{taken.getsockname()[1]}")
     assert told.value.exit_status == 69
+
+
+def test_processes_of_one_supervisor_take_the_next_free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with tcp(f"127.0.0.1:{port}", 32) as bound:
+            assert port < bound.getsockname()[1] < port + 32
+
+
+@pytest.mark.parametrize("listen", ["no-such-host.invalid:9464", "192.0.2.1:9464"])
+def test_an_address_that_is_not_of_this_host_is_told(listen):
+    with pytest.raises(ListenError, match=re.escape(listen)):
+        tcp(listen)
