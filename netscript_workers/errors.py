@@ -91,6 +91,12 @@ class IllegalMoveError(WorkersError):
     exit_status: ClassVar[int] = 1
 
 
+class ListenError(WorkersError):
+    """An address to listen on cannot be had (in use, not of this host). It may pass, so a service manager may try again."""
+
+    exit_status: ClassVar[int] = 69
+
+
 class EngineError(WorkersError):
     """The queue's engine failed in a way that may pass; the line retries with backoff."""
 

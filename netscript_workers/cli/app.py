@@ -42,6 +42,7 @@ def build() -> typer.Typer:
         doctor,
         execute,
         executions,
+        health,
         logs,
         permissions,
         scaffold,
@@ -50,9 +51,11 @@ def build() -> typer.Typer:
         status,
         systemd,
         targets,
+        top,
         topics,
         trigger,
         validate,
+        why,
     )
 
     app = typer.Typer(
@@ -75,6 +78,9 @@ def build() -> typer.Typer:
         dead,
         topics,
         status,
+        top,
+        why,
+        health,
         targets,
         scaffold,
         execute,

@@ -23,9 +23,6 @@ def unavailable(settings: "Settings") -> list[Problem]:
 
 
 def _around(settings: "Settings") -> Iterator[Problem]:
-    if settings.metrics.listen is not None:
-        place = settings.place_of("metrics", "listen")
-        yield problem_at("W107", place, f"metrics (metrics.listen) are {_LATER}", "leave it out")
     if settings.telemetry_variables:
         message = f"exporting telemetry ({', '.join(settings.telemetry_variables)}) is {_LATER}"
         yield problem_at("W109", Place(), message, "unset it for this daemon, or set it to “none”")

@@ -60,7 +60,6 @@ WARNINGS: Final[Mapping[str, str]] = {
 }
 
 NOT_AVAILABLE: Final[Mapping[str, str]] = {
-    "W107": "metrics",
     "W109": "exporting telemetry (OTEL_* variables)",
     "W111": "the HTTP API (workers api)",
 }

@@ -94,6 +94,10 @@ class Scheduler:
         """How many schedules it follows."""
         return len(self._table)
 
+    def lag(self) -> float | None:
+        """How late the last tick was enqueued, in ms; None when this scheduler has enqueued none."""
+        return self.last_lag_ms if self.enqueued else None
+
     def targets_changed(self) -> None:
         """Look at the targets again, at once."""
         self._changed.set()

@@ -21,6 +21,7 @@ from netscript_workers.supervisor.daemon import Daemon, DaemonParts
 from netscript_workers.supervisor.notices import Notices
 from netscript_workers.wiring.engine import engine_for
 from netscript_workers.wiring.greeting import greeting_of
+from netscript_workers.wiring.observing import Observatory
 from netscript_workers.wiring.project import Project
 from netscript_workers.wiring.reaching import reach
 from netscript_workers.wiring.reload import OfWorker, Reloadable, Reloader
@@ -70,6 +71,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     migrate: bool
     watch: bool
     notices: Notices
+    observatory: Observatory
     log_handler: "logging.StreamHandler[TextIO]"
     cannot_do: Callable[[config.Settings], list[Problem]]
     pool_of: Callable[[Project], Pool]
@@ -89,6 +91,7 @@ def _with_worker(order: Order) -> Daemon:
     lease = LeaseTerms(worker_id=name, lease_ms=settings.lease)
     assembly = assemble_worker(engine, live, fleet.runners, pool, lease, fleet)
     live.listeners.append(assembly.worker.targets_changed)
+    order.observatory.watch(engine, assembly)
     if order.drain:
         assembly.worker.track_retries()  # before the first run, whose retry a drain waits for
     describe = partial(describe_worker, assembly, name, order.role, _now(), order.notices.place)
@@ -107,6 +110,7 @@ def _with_worker(order: Order) -> Daemon:
         scheduler = scheduler_over(engine, live.targets, assembly.outages, assembly.faults)
         live.listeners.append(scheduler.targets_changed)
         services.append(scheduler)
+        order.observatory.lag_ms = scheduler.lag
 
     def changed(new: config.Settings) -> None:
         daemon.shutdown_timeout = new.shutdown_timeout
@@ -148,6 +152,7 @@ def _scheduler_alone(order: Order) -> Daemon:
     engine, _ = _engine(order, live)
     scheduler = scheduler_over(engine, live.targets, outages, faults)
     live.listeners.append(scheduler.targets_changed)
+    order.observatory.watch_scheduler(engine, outages, faults, scheduler.lag)
     describe = partial(describe_scheduler, name, _now(), outages, order.notices.place)
     order.notices.describe(
         partial(state_of_scheduler, scheduler, outages), partial(outages.stalled_s, *SCHEDULING)

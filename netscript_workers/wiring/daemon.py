@@ -12,12 +12,15 @@ from netscript_workers.supervisor.daemon import EXIT_OK
 from netscript_workers.supervisor.notices import Notices
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.assembling import Order, assembled
+from netscript_workers.wiring.observing import Observatory
 from netscript_workers.wiring.project import Project, told
 
 # How long the loop's thread may hold the interpreter while the engine's thread waits for it. The engine needs it for some
 # microseconds after each statement; at Python's 5 ms a busy loop made a transaction of five statements wait 25 ms.
 # Measured with no-op runs in-process: 21,000/s at 5 ms, 28,000/s at 0.1 ms.
 SWITCH_INTERVAL_S: Final = 0.0001
+
+SPREAD: Final = 32  # processes of one supervisor take the ports from metrics.listen on, so many at the most
 
 log = logging.getLogger("netscript_workers.daemon")
 
@@ -33,6 +36,9 @@ class ConfiguredDaemon:
         self._watch = watch
         self._migrate = migrate
         self._project = project
+        self._observatory = Observatory(
+            project.settings, role, spread=SPREAD if notices.place is not None else 1
+        )
         self._role = role
         self._drain = drain
 
@@ -56,11 +62,13 @@ class ConfiguredDaemon:
                 migrate=self._migrate,
                 watch=self._watch,
                 notices=self._notices,
+                observatory=self._observatory,
                 log_handler=handler,
                 cannot_do=_cannot_do,
                 pool_of=pool_of,
             )
-            return await assembled(order).run()
+            async with self._observatory.listening():
+                return await assembled(order).run()
         finally:
             logs.take_down(handler)
 

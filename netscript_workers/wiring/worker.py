@@ -42,6 +42,7 @@ class WorkerAssembly:
 
     worker: WorkerService
     settler: Settler
+    leases: Leases
     services: tuple[Service, ...]
     runners: Mapping[Mode, Runner]
     faults: Faults
@@ -105,7 +106,9 @@ def assemble_worker(
         if fleet is None
         else (fleet,)
     )
-    return WorkerAssembly(worker, settler, (settler, journal, leases, *places), runners, faults, outages)
+    return WorkerAssembly(
+        worker, settler, leases, (settler, journal, leases, *places), runners, faults, outages
+    )
 
 
 def runners_for(project: "Project") -> dict[Mode, Runner]:

@@ -11,7 +11,7 @@ import msgspec
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.retry import RetryPolicy, policy_of
-from netscript_workers.domain.settlement import decide, retain_of
+from netscript_workers.domain.settlement import Settlement, decide, retain_of
 from netscript_workers.domain.target import Target
 from netscript_workers.ports.clock import Clock
 from netscript_workers.ports.queue import Claim, Queue
@@ -68,6 +68,7 @@ class Leases:
         self._newcomer = asyncio.Event()
         self.cancel_unstarted: Callable[[Attempt], None] = lambda _attempt: None
         self.lose_unstarted: Callable[[Attempt], None] = lambda _attempt: None
+        self.observe: Callable[[Execution, Settlement], None] | None = None  # told of each run taken over
 
     def hold(self, attempt: Attempt) -> None:
         """Keep the claim of `attempt` alive from now on; an older attempt of the same execution has lost its own."""
@@ -218,18 +219,19 @@ class Leases:
         log.warning(
             "execution %s of %s: %s", execution.id, execution.target, error, extra={"run": _fields(execution)}
         )
-        self._settler.put(
-            decide(
-                execution,
-                outcomes.lost(error),
-                policy_of(target)
-                if target is not None
-                else msgspec.structs.replace(_NO_RETRY, max_attempts=max(1, execution.max_attempts)),
-                retain_of(target),
-                self._clock.now_ms(),
-                started_at=execution.started_at,
-            )
+        settlement = decide(
+            execution,
+            outcomes.lost(error),
+            policy_of(target)
+            if target is not None
+            else msgspec.structs.replace(_NO_RETRY, max_attempts=max(1, execution.max_attempts)),
+            retain_of(target),
+            self._clock.now_ms(),
+            started_at=execution.started_at,
         )
+        self._settler.put(settlement)
+        if self.observe is not None:
+            self.observe(execution, settlement)
 
 
 def _fields(execution: Execution) -> dict[str, object]:

@@ -24,6 +24,9 @@ class Outages:
     def __init__(self) -> None:
         """Begin in good health."""
         self._failing: dict[str, str] = {}
+        self.calls: dict[str, int] = {}
+        """How often each thing was asked of the engine, failures included; one call is for many executions."""
+        self.errors: dict[str, int] = {}
         self._since = 0.0
         self._last: tuple[float, float] | None = (
             None  # when the last outage ended, and how long it was (monotonic, s)
@@ -37,6 +40,10 @@ class Outages:
     def degraded(self) -> str | None:
         """Return why the worker is degraded, or None."""
         return self.degraded_besides("")
+
+    def fails_at(self, what: str) -> bool:
+        """Tell whether `what` fails at the moment."""
+        return what in self._failing
 
     def degraded_besides(self, what: str) -> str | None:
         """Return the same without what `what` fails at: once that is told of, it works again."""
@@ -71,9 +78,11 @@ class Outages:
         try:
             while True:
                 self._tried[what] = time.monotonic()
+                self.calls[what] = self.calls.get(what, 0) + 1
                 try:
                     answer = await call()
                 except EngineError as error:
+                    self.errors[what] = self.errors.get(what, 0) + 1
                     if give_up is not None and give_up():
                         raise
                     self._tried.pop(what, None)

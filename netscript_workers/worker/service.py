@@ -75,7 +75,7 @@ class WorkerService:
             nearest=parts.nearest,
             fault=parts.faults.report,
         )
-        parts.settler.more_soon = self._has_backlog
+        parts.settler.more_soon = lambda: self.lanes.held > 0
         parts.leases.cancel_unstarted = self._cancel_unstarted
         parts.leases.lose_unstarted = self._lose_unstarted
         self._room = asyncio.Event()
@@ -89,6 +89,7 @@ class WorkerService:
         self._stopping = False
         self._starter = Starter(self.lanes, parts.leases, self._workshop)
         self.retrying: set[str] | None = None  # kept only for a drain: see `track_retries`
+        self.observe: Callable[[Execution, Settlement], None] | None = None  # told of each settled run
 
     # ------------------------------------------------------------------ life
 
@@ -275,15 +276,14 @@ class WorkerService:
     def _ended(self, attempt: Attempt, settlement: Settlement | None) -> None:
         self._parts.leases.let_go(attempt)
         execution = attempt.execution
+        if self.observe is not None and settlement is not None:
+            self.observe(execution, settlement)
         if self.retrying is not None and settlement is not None and settlement.action is Action.RETRY:
             self.retrying.add(execution.id)
         self._starter.ended(attempt, wake=execution.target in self._limits)
         self._room.set()
         if not self.lanes.busy and not self.lanes.held:
             self._quiet.set()
-
-    def _has_backlog(self) -> bool:
-        return self.lanes.held > 0
 
     def _lose_unstarted(self, attempt: Attempt) -> None:
         if self.lanes.drop(attempt):

@@ -34,6 +34,7 @@ COMMANDS = {
         "retry",
     ),
     *("dead list", "dead requeue", "dead purge", "pause", "resume", "status", "jobs", "tasks"),
+    *("top", "why", "health"),
     *(
         "init",
         "add job",

@@ -96,7 +96,6 @@ def test_a_warning_stands_where_its_key_stands(load):
 @pytest.mark.parametrize(
     ("text", "environ", "code"),
     [
-        ('[metrics]\nlisten = "127.0.0.1:9464"', {}, "W107"),
         ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:4318"}, "W109"),
         ('[api]\nlisten = "127.0.0.1:8091"', {}, "W111"),
     ],

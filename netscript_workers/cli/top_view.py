@@ -1,0 +1,145 @@
+"""What `workers top` draws, from one look at the queue."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from netscript_workers.cli import render
+from netscript_workers.domain.execution import Execution, Status
+from netscript_workers.domain.overview import TopicDepth, WorkerInfo
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from netscript_workers.ports.engine import Engine
+
+RUNNING_SHOWN: Final = 50
+_BAR: Final = 10
+KEYS: Final = (
+    "tab: lanes or runs · up, down: choose · p: pause or resume the lane · c: cancel the run · q: quit"
+)
+LANE_HEADINGS: Final = ("TOPIC", "PENDING", "QUEUED", "RUNNING", "OLDEST", "ENDED/S", "STATE")
+RUN_HEADINGS: Final = ("EXECUTION", "TARGET", "TOPIC", "WORKER", "ATTEMPT", "FOR", "PROGRESS")
+WORKER_HEADINGS: Final = ("WORKER", "HOST", "PID", "ROLE", "BUSY", "STATE")
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """The queue at one moment. `now` is ms since 1970 by this host's clock, `at` seconds of a clock that only goes on."""
+
+    depths: Sequence[TopicDepth]
+    workers: Sequence[WorkerInfo]
+    running: Sequence[Execution]
+    dead: int
+    now: int
+    at: float
+
+
+async def look(engine: "Engine", now: int, at: float) -> Look:
+    """Ask the engine for everything shown."""
+    from netscript_workers.ports.history import HistoryQuery
+
+    return Look(
+        depths=await engine.depths(),
+        workers=await engine.workers(),
+        running=await engine.find(HistoryQuery(status=Status.RUNNING, limit=RUNNING_SHOWN)),
+        dead=await engine.count_dead(),
+        now=now,
+        at=at,
+    )
+
+
+def rates(before: Look | None, after: Look) -> Mapping[str, float]:
+    """Return by how many executions a second each lane shrinks; below nothing where more arrive than end."""
+    if before is None or after.at <= before.at:
+        return {}
+    old = {one.topic: _unfinished(one) for one in before.depths}
+    new = {one.topic: _unfinished(one) for one in after.depths}
+    passed = after.at - before.at
+    return {topic: (old.get(topic, 0) - new.get(topic, 0)) / passed for topic in {*old, *new}}
+
+
+def lane_rows(seen: Look, by_topic: Mapping[str, float]) -> list[list[str]]:
+    """Return the rows of the lanes."""
+    return [
+        [
+            one.topic,
+            *(f"{number:,}" for number in (one.pending, one.queued, one.running)),
+            render.span(one.oldest_age_ms),
+            f"{by_topic[one.topic]:+.1f}" if one.topic in by_topic else "",
+            "paused" if one.paused else "",
+        ]
+        for one in seen.depths
+    ]
+
+
+def run_rows(seen: Look) -> list[list[str]]:
+    """Return the rows of what runs."""
+    return [
+        [
+            one.id,
+            one.target,
+            one.topic,
+            one.worker_id or "",
+            f"{one.attempt}/{one.max_attempts}",
+            render.span(max(0, seen.now - one.started_at)) if one.started_at is not None else "",
+            _progress(one),
+        ]
+        for one in seen.running
+    ]
+
+
+def worker_rows(seen: Look) -> list[list[str]]:
+    """Return the rows of the workers."""
+    return [
+        [
+            one.id,
+            one.host,
+            str(one.pid),
+            one.role,
+            f"{one.slots_busy}/{one.slots_total}",
+            "" if one.degraded is None else f"degraded: {one.degraded}",
+        ]
+        for one in seen.workers
+    ]
+
+
+def drawn(seen: Look, by_topic: Mapping[str, float], chosen: tuple[str, int], said: str) -> "RenderableType":
+    """Draw the whole screen; `chosen` is the table and the row that the keys act on."""
+    from rich.console import Group
+    from rich.text import Text
+
+    title = Text(f"{render.count(seen.dead, 'dead letter')}, {len(seen.running)} running", style="bold")
+    return Group(
+        title,
+        _table("lanes", LANE_HEADINGS, lane_rows(seen, by_topic), chosen),
+        _table("runs", RUN_HEADINGS, run_rows(seen), chosen),
+        _table("workers", WORKER_HEADINGS, worker_rows(seen), chosen),
+        Text(said, style="yellow"),
+        Text(KEYS, style="dim"),
+    )
+
+
+def _table(name: str, headings: Sequence[str], rows: list[list[str]], chosen: tuple[str, int]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for heading in headings:
+        table.add_column(heading, no_wrap=True)
+    for number, row in enumerate(rows):
+        style = "reverse" if chosen == (name, number) else ""
+        table.add_row(*(Text(cell) for cell in row), style=style)
+    return table
+
+
+def _progress(execution: Execution) -> str:
+    progress = execution.progress
+    if progress is None:
+        return ""
+    full = round(min(max(progress.percent, 0), 100) / 100 * _BAR)
+    return f"{'█' * full}{'░' * (_BAR - full)} {progress.percent:.0f} % {progress.message or ''}".rstrip()
+
+
+def _unfinished(depth: TopicDepth) -> int:
+    return depth.pending + depth.queued + depth.running
