@@ -19,7 +19,7 @@ _BAR: Final = 10
 KEYS: Final = (
     "tab: lanes or runs · up, down: choose · p: pause or resume the lane · c: cancel the run · q: quit"
 )
-LANE_HEADINGS: Final = ("TOPIC", "PENDING", "QUEUED", "RUNNING", "OLDEST", "ENDED/S", "STATE")
+LANE_HEADINGS: Final = ("TOPIC", "PENDING", "QUEUED", "RUNNING", "OLDEST", "SHRINK/S", "STATE")
 RUN_HEADINGS: Final = ("EXECUTION", "TARGET", "TOPIC", "WORKER", "ATTEMPT", "FOR", "PROGRESS")
 WORKER_HEADINGS: Final = ("WORKER", "HOST", "PID", "ROLE", "BUSY", "STATE")
 
