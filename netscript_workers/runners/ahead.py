@@ -9,6 +9,7 @@ import fcntl
 import socket
 import sys
 import termios
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_AHEAD_BYTES: Final = 64 * 1024  # of one frame; a larger one waits for its turn with the daemon
 IS_SUPPORTED: Final = sys.platform == "linux"  # elsewhere a pipe does not tell its writer what is unread
+
+_HOLD_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.0002
 
 _size: Final = array.array("i", [0])
 
@@ -48,7 +52,8 @@ class Ahead:
     """The daemon's side: what one slot has been handed, in order.
 
     The slot goes on with the oldest by itself when a run has ended, so that is under way from then on (`advance`), though it may
-    be in the socket for a moment still.
+    be in the socket for a moment still. While something is taken back the slot must not take: each side does so under a lock on
+    the slot's end (`taking`), which the kernel lets go of should its holder die.
     """
 
     def __init__(self) -> None:
@@ -82,11 +87,19 @@ class Ahead:
         return self._head
 
     def take_back(self) -> list[Waiting]:
-        """Take what waits out of the slot's hands, in order; what the slot has just taken stays."""
-        count = self._empty()
-        if self._head is not None and count > len(self._waiting):
-            self._ours.send(self._head.data, socket.MSG_DONTWAIT)  # the slot has not got round to it
-            count -= 1
+        """Take what waits out of the slot's hands, in order; what the slot has just taken stays.
+
+        Nothing comes back from a slot that was stopped in the very moment in which it took something.
+        """
+        if not self._hold():
+            return []
+        try:
+            count = self._empty()
+            if self._head is not None and count > len(self._waiting):
+                self._ours.send(self._head.data, socket.MSG_DONTWAIT)  # the slot has not got round to it
+                count -= 1
+        finally:
+            fcntl.lockf(self._theirs, fcntl.LOCK_UN)
         back = [self._waiting.pop() for _ in range(count)]
         back.reverse()
         return back
@@ -110,6 +123,19 @@ class Ahead:
         self._ours.close()
         self._theirs.close()
 
+    def _hold(self) -> bool:
+        """Keep the slot from taking; it holds the lock itself for some microseconds at a time."""
+        give_up_at = time.monotonic() + _HOLD_SECONDS
+        while True:
+            try:
+                fcntl.lockf(self._theirs, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > give_up_at:
+                    return False
+                time.sleep(_LOOK_SECONDS)
+            else:
+                return True
+
     def _empty(self) -> int:
         count = 0
         while True:
@@ -124,6 +150,18 @@ class Ahead:
         left = list(self._waiting)
         self._waiting.clear()
         return left
+
+
+def take(ahead: socket.socket) -> bytes | None:
+    """Take the next run, in the slot, out of its end of the sockets; None when there is none, empty when the daemon is gone."""
+    # Under a lock: the daemon, which may be taking back what waits, must be able to tell who has got what.
+    fcntl.lockf(ahead, fcntl.LOCK_EX)
+    try:
+        return ahead.recv(MAX_AHEAD_BYTES, socket.MSG_DONTWAIT)
+    except (BlockingIOError, ConnectionResetError):
+        return None
+    finally:
+        fcntl.lockf(ahead, fcntl.LOCK_UN)
 
 
 def is_unread(fd: int) -> bool:

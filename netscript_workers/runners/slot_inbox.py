@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from netscript_workers.runners.ahead import MAX_AHEAD_BYTES, is_unread
+from netscript_workers.runners.ahead import is_unread, take
 from netscript_workers.runners.messages import TO_SLOT, Cancel, FrameReader, Run, ToSlot
 
 _CHUNK: Final = 65_536
@@ -70,10 +70,7 @@ class SlotInbox:
         """Take the next of the runs handed over ahead, if there is one."""
         if self.is_halted or self._ahead is None:
             return None
-        try:
-            data = self._ahead.recv(MAX_AHEAD_BYTES, socket.MSG_DONTWAIT)
-        except (BlockingIOError, ConnectionResetError):
-            return None
+        data = take(self._ahead)
         if not data:  # the daemon is gone, as the connection will tell
             return None
         (run,) = self._ahead_reader.feed(data)
