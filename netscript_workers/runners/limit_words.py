@@ -9,9 +9,7 @@ from netscript_workers.domain.outcome import Outcome
 from netscript_workers.domain.target import Limits
 
 _KILLED: Final[set[int]] = {-signal.SIGKILL, -int(getattr(signal, "SIGXCPU", signal.SIGKILL))}
-_CLOSE: Final = (
-    0.9  # what the kernel counts at the limit and what it tells at the end differ by some milliseconds
-)
+_CLOSE: Final = 0.8  # what the kernel counts at the limit and what it tells at the end differ by ticks
 
 
 def with_limit_told(outcome: Outcome, limits: Limits) -> Outcome:

@@ -47,7 +47,7 @@ def test_a_daemon_whose_log_cannot_be_written_goes_on(tmp_path, command, style):
             stderr=full,
         )
     try:
-        wanted = 2 if command == "run" else 1
+        wanted = 3 if command == "run" else 1
         until(lambda: len(project.json("status")["workers"]) == wanted, "the workers")
         for target in ("here", "there", "here"):
             execution = project.trigger(target)
