@@ -20,8 +20,8 @@ KEYS: Final = (
     "tab: lanes or runs · up, down: choose · p: pause or resume the lane · c: cancel the run · q: quit"
 )
 LANE_HEADINGS: Final = ("TOPIC", "PENDING", "QUEUED", "RUNNING", "OLDEST", "SHRINK/S", "STATE")
-RUN_HEADINGS: Final = ("EXECUTION", "TARGET", "TOPIC", "WORKER", "ATTEMPT", "FOR", "PROGRESS")
-WORKER_HEADINGS: Final = ("WORKER", "HOST", "PID", "ROLE", "BUSY", "STATE")
+RUN_HEADINGS: Final = ("EXECUTION", "TARGET", "TOPIC", "WORKER", "ATTEMPT", "FOR", "MEMORY", "PROGRESS")
+WORKER_HEADINGS: Final = ("WORKER", "HOST", "PID", "ROLE", "BUSY", "SLOTS", "MEMORY", "STATE")
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +74,8 @@ def lane_rows(seen: Look, by_topic: Mapping[str, float]) -> list[list[str]]:
 
 
 def run_rows(seen: Look) -> list[list[str]]:
-    """Return the rows of what runs."""
+    """Return the rows of what runs; memory is that of its slot when its worker last announced itself."""
+    memory = {slot.execution_id: slot.memory for worker in seen.workers for slot in worker.slots}
     return [
         [
             one.id,
@@ -83,6 +84,7 @@ def run_rows(seen: Look) -> list[list[str]]:
             one.worker_id or "",
             f"{one.attempt}/{one.max_attempts}",
             render.span(max(0, seen.now - one.started_at)) if one.started_at is not None else "",
+            _size(memory.get(one.id)),
             _progress(one),
         ]
         for one in seen.running
@@ -98,6 +100,8 @@ def worker_rows(seen: Look) -> list[list[str]]:
             str(one.pid),
             one.role,
             f"{one.slots_busy}/{one.slots_total}",
+            str(len({slot.pid for slot in one.slots} - {one.pid})),
+            _size(sum(slot.memory or 0 for slot in one.slots if slot.pid != one.pid) or None),
             "" if one.degraded is None else f"degraded: {one.degraded}",
         ]
         for one in seen.workers
@@ -131,6 +135,10 @@ def _table(name: str, headings: Sequence[str], rows: list[list[str]], chosen: tu
         style = "reverse" if chosen == (name, number) else ""
         table.add_row(*(Text(cell) for cell in row), style=style)
     return table
+
+
+def _size(memory: int | None) -> str:
+    return "" if memory is None else f"{memory / 1_048_576:.1f} MB"
 
 
 def _progress(execution: Execution) -> str:

@@ -1,5 +1,7 @@
 """What stands where: the counts of a topic, a worker's word of itself, a dead letter."""
 
+from typing import Final
+
 import msgspec
 
 from netscript_workers.domain.execution import Execution
@@ -16,10 +18,24 @@ class TopicDepth(msgspec.Struct, frozen=True, kw_only=True):
     oldest_age_ms: int | None
 
 
+MOST_SLOTS: Final = 64
+"""How many slots' processes an announcement names."""
+
+
+class SlotInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One slot's process as its worker last saw it: what it runs (None: it is idle) and its memory in bytes (None: not known)."""
+
+    mode: str
+    pid: int
+    execution_id: str | None = None
+    memory: int | None = None
+
+
 class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker process says of itself. Times are ms since 1970; `degraded` is what it cannot do now, None for nothing.
 
     `supervisor` is the id of the `workers run` that keeps it, None outside one; `restarts` is how often that started it again.
+    `slots` are its slots' processes, `MOST_SLOTS` at the most.
     """
 
     id: str
@@ -34,6 +50,7 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     degraded: str | None = None
     supervisor: str | None = None
     restarts: int = 0
+    slots: tuple[SlotInfo, ...] = ()
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

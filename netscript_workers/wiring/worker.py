@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netscript_workers.catalog import Catalog, LiveCatalog
+from netscript_workers.domain.overview import MOST_SLOTS, SlotInfo
 from netscript_workers.domain.pool import Pool
 from netscript_workers.domain.target import ConfinedMode, Mode, ProgramMode
 from netscript_workers.ports.queue_admin import WorkerInfo
@@ -182,6 +183,10 @@ def describe_worker(
         slots_busy=lanes.busy,
         started_at=started_at,
         last_seen_at=now,
+        slots=tuple(
+            SlotInfo(mode=slot.mode, pid=slot.pid, execution_id=slot.execution_id, memory=slot.memory)
+            for slot in assembly.slots()[:MOST_SLOTS]
+        ),
         supervisor=place.supervisor if place is not None else None,
         restarts=place.restarts if place is not None else 0,
     )

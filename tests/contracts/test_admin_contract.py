@@ -7,7 +7,7 @@ import pytest
 from contracts.engines import BOUND_MS, DAY_MS, LEASE_MS, claim, claimed_ids, ending, new, put, run
 from netscript_workers.domain import outcome as outcomes
 from netscript_workers.domain.execution import Status, TriggeredBy
-from netscript_workers.domain.overview import WorkerInfo
+from netscript_workers.domain.overview import SlotInfo, WorkerInfo
 from netscript_workers.ports.promises import GARBAGE_KEEP_MS
 from netscript_workers.ports.queue import Claim
 from netscript_workers.ports.queue_admin import DeadFilter
@@ -249,6 +249,7 @@ def worker(name):
         last_seen_at=0,
         supervisor="tree",
         restarts=2,
+        slots=(SlotInfo(mode="web-worker", pid=7, execution_id="one", memory=5),),
     )
 
 
@@ -258,6 +259,7 @@ async def test_announced_workers_are_listed_until_they_are_forgotten(engine, ano
     seen = await another.workers()
     assert [(one.id, one.last_seen_at) for one in seen] == [("w1", clock.now), ("w2", clock.now)]
     assert {(one.supervisor, one.restarts) for one in seen} == {("tree", 2)}
+    assert {one.slots for one in seen} == {worker("w1").slots}
     await another.forget("w1")
     await another.forget("nobody")
     assert [one.id for one in await engine.workers()] == ["w2"]
