@@ -102,8 +102,8 @@ class _ErrorTail:
 
 def _explained(outcome: Outcome, target: Target, confined: Confined, errors: Sequence[str]) -> Outcome:
     """Say of a run that failed what it was denied, or which limit may have ended it."""
-    if outcome.kind not in (Kind.FAILED, Kind.CRASHED):
-        return outcome
+    if outcome.kind not in (Kind.FAILED, Kind.CRASHED) or outcome.cause is Cause.PERMISSION_DENIED:
+        return outcome  # in the second case it could not be confined, so that nothing has run
     told = outcome.error or ""
     denied = confined.denied([*errors, *told.splitlines()])
     if denied is not None:

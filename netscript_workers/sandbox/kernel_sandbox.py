@@ -110,8 +110,9 @@ class KernelSandbox:
         if permissions is None:
             return self._limited(target, spec)
         host = await self._facts()
-        needs = needs_of_job(root, self._hidden)
-        grants = resolve(permissions, root, environ.get("PATH", _SEARCH_PATH))
+        cwd = os.getcwd()  # the slot's too: a job has the daemon's working directory in every mode
+        needs = needs_of_job(root, cwd, self._hidden)
+        grants = resolve(permissions, cwd, environ.get("PATH", _SEARCH_PATH))
         decided = plan(grants, target.limits, needs, host)
         self._judge(target, decided.gaps)
         if decided.rules is None:

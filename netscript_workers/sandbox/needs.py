@@ -60,13 +60,13 @@ def start_of(
     return Start(tuple(words), needs)
 
 
-def needs_of_job(root: str, hidden: Sequence[str] = ()) -> Needs:
+def needs_of_job(root: str, cwd: str, hidden: Sequence[str] = ()) -> Needs:
     """Find what this very interpreter reads when a handler goes on to import: its libraries, its path, the jobs directory."""
     links: dict[str, str] = {}
     places = [root, sys.prefix, sys.base_prefix, *(each for each in sys.path if os.path.isabs(each))]
     readable = [follow(each, links) for each in places if os.path.exists(each)]
     kept = tuple(dict.fromkeys(path for path in readable if path not in _SYSTEM_PREFIXES))
-    return Needs(readable=kept, links=tuple(links.items()), cwd=root, hidden=tuple(hidden))
+    return Needs(readable=kept, links=tuple(links.items()), cwd=cwd, hidden=tuple(hidden))
 
 
 def _found(program: str, cwd: str, search_path: str) -> str:

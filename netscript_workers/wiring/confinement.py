@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from netscript_workers.wiring.project import Project
 
 _QUEUE_FILES = ("", "-wal", "-shm", "-journal")
+# How this interpreter starts and finds what is installed; a run itself sees them only when they are granted.
+_OF_THE_INTERPRETER = frozenset(
+    {
+        *("HOME", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE", "PYTHONNOUSERSITE"),
+        *("PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS", "PYTHONHASHSEED"),
+    }
+)
 
 
 def sandbox_for(settings: "Settings") -> "KernelSandbox":
@@ -43,7 +50,11 @@ def environment_of_jobs(project: "Project") -> dict[str, str]:
         if target.mode is ConfinedMode.CONFINED and target.permissions is not None
     ]
     named = {name for grant in grants if isinstance(grant, tuple) for name in grant}
-    shown = plain if any(grant is True for grant in grants) else _only(plain, ALWAYS | named)
+    shown = (
+        plain
+        if any(grant is True for grant in grants)
+        else _only(plain, ALWAYS | _OF_THE_INTERPRETER | named)
+    )
     return {**shown, **_only(secrets, named)}
 
 

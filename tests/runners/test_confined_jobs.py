@@ -107,6 +107,14 @@ async def test_a_file_that_is_granted_can_be_read_but_not_written(host, tmp_path
     assert file.read_text() == "as granted"
 
 
+async def test_relative_paths_mean_the_same_in_a_grant_and_in_the_job(host, tmp_path, monkeypatch):
+    (tmp_path / "orders").mkdir()
+    (tmp_path / "orders" / "one").write_text("first")
+    monkeypatch.chdir(tmp_path)
+    done = await outcome_of(host, job("reads", Permissions(read=("./orders",))), {"path": "orders/one"})
+    assert json.loads(done.result or b"0") == "first", done.error
+
+
 async def test_it_has_a_place_of_its_own_for_temporary_files(host):
     done = await outcome_of(host, job("uses_own_tmp", Permissions()))
     assert json.loads(done.result or b"0") == "mine", done.error
