@@ -45,14 +45,17 @@ def health(
     settings = session.settings_of(options.load_options(config))
     found = _ask_all(settings, options.duration_ms(timeout) / 1000)
     wanted = "live" if live else "ready"
-    healthy = any(one[wanted] for one in found)
+    # A scheduler counts only where there is nothing else: it must not hide a worker that hangs beside it.
+    counted = [one for one in found if one["role"] != "scheduler"] or found
+    healthy = any(one[wanted] for one in counted)
     if json:
         render.data_json({"healthy": healthy, "workers": found})
     elif not found:
         render.data("No worker of this queue runs on this host.")
     else:
         for one in found:
-            state = "consumes" if one["ready"] else f"does not consume: {one['reason']}"
+            works = "schedule" if one["role"] == "scheduler" else "consume"
+            state = f"{works}s" if one["ready"] else f"does not {works}: {one['reason']}"
             render.data(f"process {one['pid']} ({one['role'] or 'unknown'}) {state}")
     raise typer.Exit(0 if healthy else 1)
 
