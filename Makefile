@@ -8,6 +8,8 @@ BIN := .venv/bin
 CONFIG ?= $(firstword $(wildcard config.toml workers.toml) config.example.toml)
 FAST := not slow and not services and not faults and not e2e and not benchmark
 WORKERS_IN_TESTS ?= auto
+# The whole suite waits a lot (servers that are paused, leases that run out): twice as many testers as processors.
+TESTERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 ARGS ?=
 
 # Each stamp stands for an installation; a change of pyproject.toml makes it stale.
@@ -49,7 +51,7 @@ types: $(FULL) ## check types, strictly
 
 test: $(FULL) ## install all that the tests need and run the whole suite
 	@.ci/services
-	@$(BIN)/pytest -m "not benchmark" -n $(WORKERS_IN_TESTS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -m "not benchmark" -n $(TESTERS) --dist loadfile $(ARGS)
 
 check: lint types ## what must pass before every commit: lint, types, fast tests
 	@$(BIN)/pytest -m "$(FAST)" -n $(WORKERS_IN_TESTS) $(ARGS)

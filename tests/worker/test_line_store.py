@@ -96,7 +96,7 @@ async def test_work_goes_on_while_the_engine_cannot_tell_of_it_and_the_worker_is
 async def test_after_an_outage_longer_than_a_lease_workers_that_live_do_not_bury_each_others_runs():
     engine = Away()
     gate = asyncio.Event()
-    workers = [Line(engine, lease_ms=1_500, worker_id=name, default=1) for name in ("w1", "w2")]
+    workers = [Line(engine, lease_ms=4_000, worker_id=name, default=1) for name in ("w1", "w2")]
     for line in workers:
 
         @line.job("long", max_retries=0)
@@ -110,7 +110,7 @@ async def test_after_an_outage_longer_than_a_lease_workers_that_live_do_not_bury
         await first.until(lambda: bool(first.runner.running and second.runner.running))
         engine.is_away = True
         await first.until(lambda: first.outages.degraded is not None and second.outages.degraded is not None)
-        await asyncio.sleep(2.5)  # the length of the outage is what is tested
+        await asyncio.sleep(5.0)  # the length of the outage is what is tested
         engine.is_away = False
         await first.until(lambda: first.outages.degraded is None and second.outages.degraded is None)
         await asyncio.sleep(1.0)
