@@ -199,3 +199,14 @@ def test_two_functions_with_one_id_are_refused():
 def test_a_worker_without_jobs_says_what_it_takes():
     with pytest.raises(UsageError, match="job functions or config"):
         LocalWorker()
+
+
+@pytest.mark.parametrize("held", [{"permissions": {"read": []}}, {"limits": {"memory": "1G"}}])
+async def test_a_job_with_permissions_or_limits_runs_here_too(held):
+    async def here(ctx):
+        return ctx.attempt
+
+    async with LocalWorker(job("here", **held)(here)) as worker:
+        await worker.trigger("here")
+        (record,) = await worker.drain()
+        assert (record.status, record.attempt) == (Status.COMPLETED, 1), record.error

@@ -15,7 +15,7 @@ from netscript_workers.client import Client, Trigger
 from netscript_workers.client.requests import Duration, delay_ms
 from netscript_workers.domain.execution import Execution
 from netscript_workers.domain.pool import Lane, Pool
-from netscript_workers.domain.target import RunnerMode, Target
+from netscript_workers.domain.target import Limits, RunnerMode, Target
 from netscript_workers.errors import UsageError, WaitTimeoutError
 from netscript_workers.testing.handlers import catalog_of, project_catalog
 from netscript_workers.testing.local_runner import LocalRunner
@@ -139,11 +139,13 @@ def drain(
 
 
 def _here(catalog: Catalog, *, retry_delays: bool) -> Catalog:
-    """Let every target run in this process."""
+    """Let every target run in this process, where nothing can hold it to permissions or limits."""
 
     def here(target: Target) -> Target:
         delay = target.retry_delay if retry_delays else 0
-        return msgspec.structs.replace(target, runtime=RunnerMode.IN_PROCESS, retry_delay=delay)
+        return msgspec.structs.replace(
+            target, runtime=RunnerMode.IN_PROCESS, retry_delay=delay, permissions=None, limits=Limits()
+        )
 
     targets: Mapping[str, Target] = {id: here(target) for id, target in catalog.targets.items()}
     return Catalog(targets, catalog.problems, catalog.handlers)
