@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -95,7 +96,10 @@ class KernelSandbox:
         rules, env, given = await self._with_ways(decided.rules, grants, env)
         spec = _replaced(spec, start.argv, env, rules)
         has_view = bool(rules.rooms)
-        return ConfinedRun(spec, decided.gaps, grants, start, given, self._proxy, has_view=has_view)
+        tmp = rules.private_tmp
+        return ConfinedRun(
+            spec, decided.gaps, grants, start, given, self._proxy, has_view=has_view, private_tmp=tmp
+        )
 
     async def confine_job(self, target: Target, root: str, environ: Mapping[str, str]) -> "ConfinedRun":
         """Confine a run of a job in a process of its own; raises `PermissionsUnenforceableError` under `require`.
@@ -126,7 +130,16 @@ class KernelSandbox:
         rules = msgspec.structs.replace(rules, environment=names, env=changed)
         spec = msgspec.structs.replace(spec, env=env, confinement=_confinement(rules))
         start = Start((), needs)
-        return ConfinedRun(spec, decided.gaps, grants, start, given, self._proxy, has_view=bool(rules.rooms))
+        return ConfinedRun(
+            spec,
+            decided.gaps,
+            grants,
+            start,
+            given,
+            self._proxy,
+            has_view=bool(rules.rooms),
+            private_tmp=rules.private_tmp,
+        )
 
     async def stop(self) -> None:
         """End the proxy. Idempotent."""
@@ -193,6 +206,7 @@ class ConfinedRun:
         proxy: Proxy | None = None,
         *,
         has_view: bool = False,
+        private_tmp: bytes = b"",
     ) -> None:
         self._spec = spec
         self._gaps = tuple(gaps)
@@ -201,6 +215,7 @@ class ConfinedRun:
         self._pass = given
         self._proxy = proxy
         self._has_view = has_view
+        self._private_tmp = private_tmp
 
     @property
     def spec(self) -> CommandSpec:
@@ -227,7 +242,9 @@ class ConfinedRun:
         return told(denials) if denials else None
 
     async def close(self) -> None:
-        """End the run's way out. Idempotent."""
+        """End the run's way out, and its directory for temporary files where it has no view. Idempotent."""
+        if self._private_tmp:  # its watcher does that too, unless it was killed
+            await asyncio.to_thread(shutil.rmtree, self._private_tmp, ignore_errors=True)
         if self._pass is not None and self._proxy is not None:
             await self._proxy.withdraw(self._pass)
 

@@ -58,6 +58,13 @@ def spins(ctx: JobContext) -> None:
         pass
 
 
+def hangs(ctx: JobContext) -> None:
+    (Path(os.environ["TMPDIR"]) / "left").write_text("x")
+    ctx.log.info("under way")
+    while True:
+        signal.pause()
+
+
 def fills(ctx: JobContext) -> int:
     return len(b"x" * ctx.payload["bytes"])
 

@@ -1,10 +1,12 @@
 """Jobs with permissions and limits run in a process that the kernel holds to them, whatever their runner mode says."""
 
+import asyncio
 import contextlib
 import http.server
 import json
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import msgspec
 import pytest
 
 import support
-from contracts.runners import Seen, execution
+from contracts.runners import PATIENCE, Seen, execution
 from netscript_workers.authoring.loading import HandlerRef
 from netscript_workers.domain.outcome import Cause, Kind, Outcome
 from netscript_workers.domain.permissions import Permissions
@@ -225,6 +227,20 @@ async def test_a_run_within_its_limits_succeeds(host, permissions):
     limits = Limits(cpu_seconds=30, memory=800 * MIB, open_files=100, output=100_000)
     done = await outcome_of(host, job("chatters", permissions, limits), {"lines": 10})
     assert done.kind is Kind.SUCCEEDED, done.error
+
+
+async def test_a_run_that_is_killed_leaves_no_directory_where_it_had_no_view(host, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    bare = msgspec.structs.replace(host, rooms_missing="switched off by the test")
+    target, seen = job("hangs", Permissions()), Seen()
+    async with running(target, KernelSandbox(Strictness.REQUIRE, host=bare)) as runner:
+        task = asyncio.ensure_future(runner.run(execution(target.id), target, FAR, seen))
+        await seen.under_way()
+        assert list(tmp_path.glob("netscript-workers-*/left"))
+        task.cancel()
+        await asyncio.wait({task}, timeout=PATIENCE)
+        assert task.cancelled()
+        assert not list(tmp_path.glob("netscript-workers-*"))
 
 
 async def test_processes_are_counted_for_the_run_alone(host):
