@@ -1,10 +1,12 @@
 """Jobs with permissions and limits, run by the real daemon from the real command line."""
 
+import json
+import subprocess
 import sys
 
 import pytest
 
-from support.daemons import Project
+from support.daemons import PATIENCE_S, WORKERS, Project
 
 pytestmark = [
     pytest.mark.e2e,
@@ -26,6 +28,12 @@ permissions = "none"
 max_retries = 0
 
 [[jobs]]
+id = "finds"
+entrypoint = "held.py:finds"
+permissions = { read = ["./data"] }
+max_retries = 0
+
+[[jobs]]
 id = "grows"
 entrypoint = "held.py:grows"
 limits = { memory = "400M" }
@@ -39,6 +47,10 @@ def shows(ctx):
 
 def reads(ctx, payload: dict):
     return open(payload["path"]).read()
+
+def finds(ctx):
+    import installed_elsewhere
+    return [os.getcwd(), open("data/file").read(), installed_elsewhere.WORD]
 
 def grows(ctx):
     return len(b"x" * 900_000_000)
@@ -86,3 +98,25 @@ def test_exec_confines_a_job_as_the_daemon_does(project, tmp_path):
     done = project.run("exec", "reads", "--payload", f'{{"path": "{secret}"}}')
     assert done.returncode == 1
     assert "permission denied" in done.stderr
+
+
+def test_a_confined_job_works_where_the_daemon_was_started_and_finds_what_is_installed(
+    project, tmp_path, monkeypatch
+):
+    elsewhere, installed = tmp_path / "elsewhere", tmp_path / "installed"
+    (elsewhere / "data").mkdir(parents=True)
+    (elsewhere / "data" / "file").write_text("granted")
+    installed.mkdir()
+    (installed / "installed_elsewhere.py").write_text("WORD = 'found'")
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    done = subprocess.run(
+        [WORKERS, "exec", "finds", "--config", str(project.folder / "config.toml")],
+        cwd=elsewhere,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [str(elsewhere), "granted", "found"]
