@@ -51,7 +51,7 @@ WARNINGS: Final[Mapping[str, str]] = {
     "W008": "a schedule comes due again before its run must have ended",
     "W009": "a timeout beyond RabbitMQ's consumer_timeout",
     "W010": "retries that outlive the retention of the record",
-    "W011": "a job with permissions always gets a fresh process",
+    "W011": "a job with permissions or limits always gets a fresh process",
     "W012": "a setting without effect here",
     "W013": "the memory queue is for tests: nothing survives, and no other process reaches it",
     "W014": "shutdown_timeout is at or over the 30 s that service managers give",

@@ -13,7 +13,7 @@ from netscript_workers.domain.duration import format_duration
 from netscript_workers.domain.problem import Problem
 from netscript_workers.domain.retry import policy_of, retry_delay_ms
 from netscript_workers.domain.schedule import ScheduleError, shortest_period_ms
-from netscript_workers.domain.target import Concept, RunnerMode, Target, TaskType
+from netscript_workers.domain.target import Concept, ConfinedMode, RunnerMode, Target, TaskType
 
 if TYPE_CHECKING:
     from netscript_workers.config.settings import Settings
@@ -184,13 +184,14 @@ class _Look:
             )
 
     def _job(self, job: Target) -> Iterator[Problem]:
-        if job.permissions is not None and job.runtime is not RunnerMode.SUBPROCESS:
-            message = (
-                f"“{job.id}” has permissions, so each attempt gets a fresh process, not {job.runtime.value}"
-            )
-            yield problem_at(
-                "W011", self._at(job, "permissions"), message, "set runtime = “subprocess” to say so"
-            )
+        if isinstance(job.mode, ConfinedMode):
+            if job.runtime is not RunnerMode.SUBPROCESS:
+                key = "limits" if job.permissions is None else "permissions"
+                message = (
+                    f"“{job.id}” has {key}, so each attempt gets a fresh process, not {job.runtime.value}"
+                )
+                hint = "set runtime = “subprocess” to say so"
+                yield problem_at("W011", self._at(job, key), message, hint)
         elif job.runtime is RunnerMode.IN_PROCESS and job.id in self._subject.sync_jobs:
             message = (
                 f"“{job.id}” is a plain function in in-process mode: at its timeout of "

@@ -5,7 +5,7 @@ import pytest
 from netscript_workers import config
 from netscript_workers.config import REFUSED_BY_DAEMON, Subject
 from netscript_workers.domain.permissions import Permissions
-from netscript_workers.domain.target import Concept, RunnerMode, Source, Target, TaskType
+from netscript_workers.domain.target import Concept, Limits, RunnerMode, Source, Target, TaskType
 
 MINUTE = 60_000
 
@@ -43,6 +43,8 @@ def codes(load, *targets, text="", environ=None, **subject):
         (job(runtime=RunnerMode.SUBPROCESS, permissions=Permissions(net=True)), ["W004"]),
         (job(runtime=RunnerMode.SUBPROCESS, permissions=Permissions(net=("a",), env=True)), []),
         (job(permissions=Permissions()), ["W011"]),
+        (job(limits=Limits(cpu_seconds=1)), ["W011"]),
+        (job(limits=Limits(cpu_seconds=1), runtime=RunnerMode.SUBPROCESS), []),
         (job(max_retries=15, timeout=MINUTE), []),
         (job(max_retries=16, timeout=MINUTE), ["W006"]),
         (job(schedule="* * * * *", timeout=MINUTE + 1, max_concurrency=1), ["W008"]),
