@@ -1,6 +1,7 @@
 """Which types a task may have: the seven of this package, and those that other packages register."""
 
 import difflib
+from collections.abc import Sequence
 from typing import Final
 
 from netscript_workers.domain.target import TaskType
@@ -8,8 +9,21 @@ from netscript_workers.domain.target import TaskType
 GROUP: Final = "netscript_workers.runtimes"
 
 
+class UnknownTaskTypeError(ValueError):
+    """No task can have this type. `allowed` says which it can have, `near` is the nearest of them, None for none."""
+
+    def __init__(self, value: object, known: Sequence[str]) -> None:
+        """Say what `value` is none of; the message follows the key's name."""
+        near = difflib.get_close_matches(str(value), known, n=1)
+        self.allowed = f"must be one of {', '.join(known)}"
+        self.near = str(near[0]) if near else None
+        super().__init__(
+            f"{self.allowed}, not {value!r}" + (f"; did you mean {self.near!r}?" if near else "")
+        )
+
+
 def task_type(value: object) -> str:
-    """Return the type of a task, as `TaskType` where it is one; the message of its `ValueError` follows the key's name."""
+    """Return the type of a task, as `TaskType` where it is one; raises `UnknownTaskTypeError`."""
     try:
         return TaskType(value)
     except ValueError:
@@ -17,10 +31,7 @@ def task_type(value: object) -> str:
     others = _registered() if isinstance(value, str) and value else []
     if isinstance(value, str) and value in others:
         return value
-    known = [*TaskType, *others]
-    near = difflib.get_close_matches(str(value), known, n=1)
-    meant = f"; did you mean {str(near[0])!r}?" if near else ""
-    raise ValueError(f"must be one of {', '.join(known)}, not {value!r}{meant}")
+    raise UnknownTaskTypeError(value, [*TaskType, *others])
 
 
 def _registered() -> list[str]:

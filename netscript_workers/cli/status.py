@@ -66,7 +66,7 @@ def _workers(workers: "list[WorkerInfo]") -> None:
     rows: list[list[Any]] = []
     for supervisor, members in _by_supervisor(workers):
         if supervisor is not None:
-            rows.append([supervisor, members[0].host, "", "run", f"{len(members)} processes", "", "", ""])
+            rows.append([supervisor, members[0].host, "", "run", _processes(len(members)), "", "", ""])
         rows += [_worker_row(each, below=supervisor is not None) for each in members]
     render.table(headings, rows, numbers=["PID", "BUSY"])
     for each in workers:
@@ -84,6 +84,10 @@ def _by_supervisor(workers: "list[WorkerInfo]") -> "list[tuple[str | None, list[
     for each in sorted(workers, key=lambda one: (one.supervisor or "", one.started_at)):
         families.setdefault(each.supervisor, []).append(each)
     return list(families.items())
+
+
+def _processes(number: int) -> str:
+    return "1 process" if number == 1 else f"{number} processes"
 
 
 def _worker_row(worker: "WorkerInfo", *, below: bool) -> list[Any]:

@@ -60,6 +60,7 @@ def explain(subject: _Subject, json: options.Json = False, config: options.Confi
 
 
 async def _facts(engine: "Engine", project: "Project", subject: str) -> Facts:
+    from netscript_workers import config
     from netscript_workers.ports.history import HistoryQuery
     from netscript_workers.wiring.confinement import unenforceable
 
@@ -70,6 +71,7 @@ async def _facts(engine: "Engine", project: "Project", subject: str) -> Facts:
     depths, workers = await engine.depths(), await engine.workers()
     # Running ones are among the newest or not at all: the engine has an index on neither pair, so a bound stands here.
     running = await engine.find(HistoryQuery(target=target_id, status=Status.RUNNING, limit=_RUNNING_READ))
+    lanes = config.pool_for(project.loaded, project.settings, project.targets).lanes
     gaps = unenforceable(project.settings, {target_id: target}) if target is not None else ()
     return Facts(
         target_id=target_id,
@@ -78,6 +80,8 @@ async def _facts(engine: "Engine", project: "Project", subject: str) -> Facts:
         target=target,
         depth=next((one for one in depths if one.topic == topic), None),
         workers=workers,
+        lane=next((one for one in lanes if topic in one.topics), None),
+        depths=depths,
         running=running,
         unenforceable=[problem.message for problem in gaps],
         execution=execution,

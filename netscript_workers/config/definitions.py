@@ -5,7 +5,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from netscript_workers.authoring.task_types import task_type
+from netscript_workers.authoring.task_types import UnknownTaskTypeError, task_type
 from netscript_workers.config.choices import ScalingMode
 from netscript_workers.config.node import Node
 from netscript_workers.config.permissions import PermissionValue
@@ -66,8 +66,9 @@ def _task_metadata(value: Mapping[str, Any]) -> Mapping[str, Any]:
 def _task_type(value: object) -> str:
     try:
         return task_type(value)
-    except ValueError as error:
-        raise problem("E014", str(error)) from None
+    except UnknownTaskTypeError as error:
+        hint = f"did you mean “{error.near}”?" if error.near else ""
+        raise problem("E014", error.allowed, hint) from None  # the value is said by whoever reports it
 
 
 Entrypoint = Annotated[str, BeforeValidator(_entrypoint), WithJsonSchema({"type": "string", "minLength": 1})]

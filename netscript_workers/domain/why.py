@@ -7,6 +7,7 @@ import msgspec
 
 from netscript_workers.domain.execution import DEAD, Execution, Status
 from netscript_workers.domain.overview import TopicDepth, WorkerInfo
+from netscript_workers.domain.pool import Lane
 from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.domain.target import Target
 
@@ -35,7 +36,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about one target, and about one execution of it when there is one. `now` is ms since 1970.
 
     `target_id` and `topic` are what is asked about; `target` is None when this project has none of that id. `running` are running
-    executions of the target; `unenforceable` says what of its permissions cannot be enforced on this host.
+    executions of the target; `unenforceable` says what of its permissions cannot be enforced on this host. `lane` is what the
+    topic belongs to by this project's settings, None when they do not tell; `depth` is that of `topic`, `depths` those of all.
     """
 
     target_id: str
@@ -44,6 +46,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     target: Target | None
     depth: TopicDepth | None
     workers: Sequence[WorkerInfo]
+    lane: Lane | None = None
+    depths: Sequence[TopicDepth] = ()
     running: Sequence[Execution] = ()
     unenforceable: Sequence[str] = ()
     execution: Execution | None = None
@@ -163,14 +167,39 @@ def _of_topic(facts: Facts) -> Iterator[Reason]:
     for one in serving:
         if one.degraded is not None:
             yield Reason("degraded", f"the worker {one.id} is degraded: {one.degraded}")
-    if all(one.slots_busy >= one.slots_total for one in serving):
-        busy = sum(one.slots_busy for one in serving)
+    busy = _slots_all_busy(facts, serving)
+    if busy is not None:
         ahead = "" if depth is None else f"; {depth.queued} wait in the topic"
         yield Reason(
             "topic-full",
-            f"all {busy} slots of the {len(serving)} workers of the topic {topic} are busy{ahead}",
+            f"all {busy} slots that the topic {topic} has on {_workers(len(serving))} are busy{ahead}",
             "raise concurrency, or start another worker",
         )
+
+
+def _slots_all_busy(facts: Facts, serving: Sequence[WorkerInfo]) -> int | None:
+    """Return how many slots the topic has when none is free, else None.
+
+    What workers announce is seconds old and counts all their lanes, so one full lane among idle ones does not show in it. The
+    engine's count of what runs is of this moment; the settings say how many of each worker's slots the lane may have.
+    """
+    if all(one.slots_busy >= one.slots_total for one in serving):
+        return sum(one.slots_busy for one in serving)
+    lane = facts.lane
+    if lane is None:
+        return None
+    slots = sum(min(one.slots_total, lane.limit) for one in serving)
+    # Topics of the lane that other workers serve, too, may be running there.
+    here = {one.id for one in serving}
+    mates = {
+        topic for topic in lane.topics if {one.id for one in facts.workers if topic in one.topics} == here
+    }
+    running = sum(each.running for each in facts.depths if each.topic in mates)
+    return slots if running >= slots else None
+
+
+def _workers(number: int) -> str:
+    return "1 worker" if number == 1 else f"{number} workers"
 
 
 def _last_line(text: str | None) -> str:

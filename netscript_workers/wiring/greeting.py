@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Final
 
 from netscript_workers.domain.pool import Pool
+from netscript_workers.domain.target import DEFAULT_TOPIC
 from netscript_workers.scheduler.timetable import schedules_of
 from netscript_workers.wiring.project import Project
 
@@ -22,3 +23,17 @@ def greeting_of(project: Project, pool: Pool, name: str) -> str:
     lanes = ", ".join(f"{'+'.join(lane.topics)} ({lane.limit})" for lane in pool.lanes)
     what = ", ".join(counts) or _NOTHING
     return f"worker {name} is up: {what}; {pool.size} slots; topics {lanes}; runtime {project.settings.runtime.value}"
+
+
+def topics_of_nothing(project: Project) -> str:
+    """Say which topics of `--topic` and `--without-topic` no group, job or task has (a slip, most likely); empty: none."""
+    asked = (*project.loaded.topics, *project.loaded.options.without_topics)
+    known = {
+        DEFAULT_TOPIC,
+        *project.settings.group_limits(),
+        *(one.topic for one in project.targets.values()),
+    }
+    unknown = sorted(set(asked) - known)
+    if not unknown:
+        return ""
+    return f"no group, job or task has the topic {', '.join(unknown)}; there are: {', '.join(sorted(known))}"

@@ -66,6 +66,12 @@ def test_an_unknown_key_names_the_nearest_known_one(load):
     assert "did you mean “concurrency”?" in problem.hint
 
 
+def test_a_type_that_no_task_has_is_named_once_with_the_nearest_one(load):
+    (problem,) = load('[[tasks]]\nid = "t"\nentrypoint = "t.sh"\ntype = "shel"\n').problems
+    assert (problem.code, problem.message.count("'shel'")) == ("E014", 1)
+    assert problem.hint == "did you mean “shell”?"
+
+
 def test_an_unknown_key_that_belongs_into_a_table_says_which(load):
     (problem,) = load('redis_url = "redis://h"').problems
     assert problem.hint == "did you mean “redis_url” in the table [connections]?"

@@ -4,6 +4,7 @@ import pytest
 
 from netscript_workers.domain.execution import Execution, Status, TriggeredBy
 from netscript_workers.domain.overview import TopicDepth, WorkerInfo
+from netscript_workers.domain.pool import Lane
 from netscript_workers.domain.settlement import AttemptRecord
 from netscript_workers.domain.target import Concept, Source, Target
 from netscript_workers.domain.why import Facts, why
@@ -51,8 +52,13 @@ def worker(**changes):
     )
 
 
-def depth(*, paused=False):
-    return TopicDepth(topic="mail", pending=0, queued=3, running=0, paused=paused, oldest_age_ms=1)
+def depth(topic="mail", *, running=0, paused=False):
+    return TopicDepth(topic=topic, pending=0, queued=3, running=running, paused=paused, oldest_age_ms=1)
+
+
+def full_lane(*topics, limit=2, workers, depths):
+    """Facts of a lane whose workers have further slots for other lanes, as their announcements show it: idle."""
+    return {"lane": Lane(topics, limit), "workers": workers, "depths": depths}
 
 
 def facts(**changes):
@@ -98,6 +104,46 @@ ROWS = [
     ({"workers": (worker(degraded="claim work: away"),)}, ["degraded"], "claim work: away"),
     ({"workers": (worker(slots_busy=2),)}, ["topic-full"], "all 2 slots"),
     ({"workers": (worker(slots_busy=2), worker(id="w2"))}, ["next"], ""),
+    (
+        full_lane("mail", workers=(worker(slots_total=9),), depths=[depth(running=2)]),
+        ["topic-full"],
+        "all 2 slots",
+    ),
+    (
+        full_lane("mail", workers=(worker(slots_total=9),), depths=[depth(running=1)]),
+        ["next"],
+        "",
+    ),
+    (
+        full_lane("mail", limit=5, workers=(worker(slots_total=2),), depths=[depth(running=2)]),
+        ["topic-full"],
+        "all 2 slots",
+    ),
+    (
+        full_lane("mail", workers=(worker(), worker(id="w2")), depths=[depth(running=3)]),
+        ["next"],
+        "",
+    ),
+    (
+        full_lane(
+            "mail",
+            "post",
+            workers=(worker(topics=("mail", "post")),),
+            depths=[depth(running=1), depth("post", running=1)],
+        ),
+        ["topic-full"],
+        "all 2 slots",
+    ),
+    (
+        full_lane(
+            "mail",
+            "post",
+            workers=(worker(), worker(id="w2", topics=("post",))),
+            depths=[depth(running=1), depth("post", running=2)],
+        ),
+        ["next"],
+        "",
+    ),
     (
         {
             "target": target(max_concurrency=1),

@@ -59,6 +59,12 @@ def test_without_a_worker_the_wait_says_so(shop):
     assert "No worker is running" in shop.workers("status").stdout
 
 
+def test_a_topic_that_nothing_has_is_warned_of(shop):
+    wrong = shop.workers("worker", "--topic", "heavi", "--drain")
+    assert "no group, job or task has the topic heavi; there are: default, heavy" in wrong.stderr
+    assert "no group, job or task" not in shop.workers("worker", "--topic", "heavy", "--drain").stderr
+
+
 def test_the_added_job_runs_as_it_is(shop):
     shop.workers("add", "job", "send-mail", "--topic", "heavy")
     done = shop.workers("exec", "send-mail", "--payload", '{"name": "Ada"}')

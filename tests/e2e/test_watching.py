@@ -164,6 +164,19 @@ def test_why_and_top_once_tell_what_runs_and_what_waits(project, port):
         project.run("cancel", running, waiting)
 
 
+def test_why_sees_a_full_lane_beside_one_that_is_idle(tmp_path):
+    lanes = 'shutdown_timeout = "1s"\n[[groups]]\ntopic = "narrow"\nscaling = { concurrency = 1 }\n'
+    jobs = JOBS + '\n@job("doze", topic="narrow")\nasync def doze(ctx):\n    await asyncio.sleep(100)\n'
+    project = Project(tmp_path, lanes, jobs=jobs)
+    with project.daemon():
+        running = project.trigger("doze")
+        until(lambda: project.json("why", running)["status"] == "running", "the run")
+        waiting = project.trigger("doze")
+        assert [one["code"] for one in project.json("why", waiting)["reasons"]] == ["topic-full"]
+        assert [one["code"] for one in project.json("why", "noop")["reasons"]] == ["ready"]
+        project.run("cancel", running, waiting)
+
+
 def test_top_on_a_terminal_pauses_a_lane_cancels_a_run_and_ends(project, port):
     with project.daemon():
         until(lambda: ready(port), "readiness")

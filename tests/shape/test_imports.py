@@ -163,6 +163,22 @@ def test_the_child_of_a_slot_loads_neither_the_client_nor_an_engine_nor_a_heavy_
     assert not any(name.startswith("netscript_workers.config") for name in loaded)
 
 
+def test_the_check_of_a_config_loads_neither_an_engine_nor_a_server_library(tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text("concurrency = 2\n")
+    loaded = loaded_by(
+        "import sys\n"
+        f"sys.argv = ['workers', 'validate', {str(config)!r}]\n"
+        "from netscript_workers.cli import main\n"
+        "try:\n    status = main()\n"
+        "except SystemExit as end:\n    status = end.code\n"
+        "assert not status, status"
+    )
+    assert "pydantic" in loaded
+    unwanted = {"uvloop", "asyncpg", "redis", "rich", "sqlite3", "netscript_workers.client"} & loaded
+    assert sorted(unwanted) + [name for name in loaded if name.startswith(ENGINES)] == []
+
+
 def test_the_help_of_the_command_loads_neither_asyncio_nor_an_engine():
     if not answer_of("import netscript_workers.cli as cli\nanswer(hasattr(cli, 'main'))"):
         pytest.skip("netscript_workers.cli has no main() yet")
