@@ -68,4 +68,4 @@ def test_a_runtime_that_cannot_be_used_says_why(package, value, words):
 def test_an_unknown_type_in_the_config_names_the_known_ones(load):
     (problem,) = load('[[tasks]]\nid = "a"\ntype = "pythn"\nentrypoint = "a.rb"\n').problems
     assert (problem.code, problem.line) == ("E014", 3)
-    assert "did you mean 'python'?" in problem.message
+    assert problem.hint == "did you mean “python”?"
