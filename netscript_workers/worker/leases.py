@@ -24,6 +24,7 @@ from netscript_workers.worker.stop import Stop
 TAKE_OVER_BATCH: Final = 200
 _CANCEL_POLL_MS: Final = 250
 _CANCEL_WAIT_MS: Final = 5_000
+_CANCEL_GRACE_S: Final = 0.01  # most runs are over by then, and nobody need be asked about them
 _NO_RETRY: Final = RetryPolicy(max_attempts=1)
 
 log = logging.getLogger("netscript_workers.worker")
@@ -141,6 +142,9 @@ class Leases:
     async def _hear_cancels(self) -> None:
         while True:
             await self._some.wait()
+            await asyncio.sleep(_CANCEL_GRACE_S)
+            if not self._attempts:
+                continue
             asked = await self._asked_to_cancel()
             fresh = 0
             for execution_id in asked:

@@ -197,6 +197,8 @@ class WorkerService:
             if len(claimed) < demand.total:
                 self.lanes.came_short(demand)
             self._take_in(claimed)
+            if 0 < len(claimed) < demand.total:
+                await self._starter.let_begin()
 
     async def _claim(self, demand: Demand) -> list[Execution]:
         terms = self._parts.terms
@@ -222,7 +224,6 @@ class WorkerService:
                 await self._room.wait()
                 return
             self._call = asyncio.get_running_loop().create_task(self._engine_call(), name="wait for work")
-            self._call.add_done_callback(lambda _: self._room.set())
         if not self._call.done():
             await self._room.wait()
         if self._call.done():
@@ -243,6 +244,7 @@ class WorkerService:
             await self._parts.outages.outlast("wait for work", self._told_of_work)
         finally:
             self._is_blind = False
+            self._room.set()
 
     async def _told_of_work(self) -> None:
         try:

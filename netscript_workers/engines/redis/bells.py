@@ -138,6 +138,9 @@ class Bells:
                     await link.send_command("SUBSCRIBE", *channels, check_health=False)
                 async for _ in self._heard(link):
                     delay, said = 0.05, False
+                    # Whoever was woken goes on first: its wait ends, then its next command is sent, then we listen again.
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
             except (RedisError, OSError, TimeoutError) as error:
                 self._server.leave(link)
                 if not said:
