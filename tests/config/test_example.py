@@ -50,6 +50,11 @@ def test_the_example_validates_and_asks_for_nothing_that_is_not_there():
     assert config.hazards(loaded.settings, config.Subject(targets={})) == []
 
 
+def test_the_example_calls_nothing_but_the_api_unavailable():
+    missing = [line for line in EXAMPLE.read_text().splitlines() if "this version" in line]
+    assert missing == ["# The HTTP API. Not available in this version."]
+
+
 def test_the_example_shows_the_defaults():
     shown = config.load(config.LoadOptions(path=EXAMPLE, cwd=ROOT)).settings.model_dump(exclude={"groups"})
     assert shown == config.load(config.LoadOptions(cwd=ROOT)).settings.model_dump(exclude={"groups"})
