@@ -136,7 +136,32 @@ def _takes_payload(function: Callable[..., Any], target_id: str, file: str | Non
         )
         if not filled and parameter.default is parameter.empty:
             raise refuse(f"nothing would fill its parameter {parameter.name!r}")
+    if _is_payload(positional[0], function):
+        raise refuse(
+            f"its first parameter {positional[0].name!r} is annotated as a payload, and is given the context"
+        )
     return len(positional) > 1
+
+
+def _is_payload(parameter: inspect.Parameter, function: Callable[..., Any]) -> bool:
+    """Tell whether the annotation of the first parameter is sure to mean a payload: then it would be handed the wrong thing."""
+    annotation: Any = parameter.annotation
+    if isinstance(annotation, str):
+        annotation = getattr(inspect.unwrap(function), "__globals__", {}).get(
+            annotation, dict if annotation.startswith("dict") else Any
+        )
+    kind: Any = typing.get_origin(annotation) or annotation
+    if (
+        kind in (inspect.Parameter.empty, Any)
+        or kind is object
+        or not (kind is dict or isinstance(annotation, type))
+    ):
+        return False
+    try:
+        payload_decoder(annotation)
+    except TypeError:
+        return False
+    return True
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
