@@ -12,7 +12,7 @@ counts for nothing, and can be taken back for a slot that is free earlier.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import Final
 
@@ -130,12 +130,16 @@ class Lanes:
         self._asked = Demand(total, tuple(asked)) if total > 0 else None
         return self._asked
 
-    def came_short(self, demand: Demand) -> None:
-        """Note that the engine had less than `demand`: its lanes are dry until `wake`, unless they have changed meanwhile."""
+    def came_short(self, demand: Demand, claimed: Sequence[str] = ()) -> None:
+        """Note that the engine had less than `demand`: a lane that did not get all it asked for is dry until `wake`, others not.
+
+        `claimed` is the topic of each execution that it had. Nothing is noted when the lanes have changed meanwhile.
+        """
         if demand is not self._asked:
             return
         for lane in demand.lanes:
-            self._by_topic[lane.topics[0]].dry = True
+            if sum(topic in lane.topics for topic in claimed) < lane.limit:
+                self._by_topic[lane.topics[0]].dry = True
 
     def wake(self) -> None:
         """Note that work may have arrived for any lane."""

@@ -195,7 +195,7 @@ class WorkerService:
                 continue
             claimed = await self._claim(demand)
             if len(claimed) < demand.total:
-                self.lanes.came_short(demand)
+                self.lanes.came_short(demand, [execution.topic for execution in claimed])
             self._take_in(claimed)
             if 0 < len(claimed) < demand.total:
                 await self._starter.let_begin()

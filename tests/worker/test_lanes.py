@@ -54,6 +54,17 @@ def test_a_dry_lane_is_not_asked_again_before_it_is_woken():
     assert lanes.demand() is not None
 
 
+def test_a_lane_that_got_all_it_asked_for_is_not_dry_for_another_one_that_did_not():
+    lanes = Lanes(pool(4, a=2, b=2))
+    (first, second) = (attempt("a") for _ in range(2))
+    lanes.came_short(lanes.demand(), ["a", "a"])
+    lanes.hold([first, second])
+    list(lanes.ready())
+    lanes.leave(first, 1_000.0, wake=False)
+    demand = lanes.demand()
+    assert [(lane.topics, lane.limit) for lane in demand.lanes] == [(("a",), 1)]
+
+
 def test_topics_that_share_a_lane_take_turns_at_being_asked_first():
     lanes = Lanes(Pool(1, (Lane(("a", "b", "c"), 1),), "test"))
     firsts = [lanes.demand().lanes[0].topics[0] for _ in range(6)]

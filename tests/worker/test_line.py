@@ -167,3 +167,12 @@ async def test_progress_and_lines_of_a_run_are_written_while_it_goes_on_and_at_i
         lines = [text.line for _, text in await line.engine.logs(one)]
     assert record.progress == Progress(100, "whole")
     assert lines == ["early", "late"]
+
+
+async def test_a_lane_with_a_backlog_beside_an_empty_one_is_drained_without_another_call_of_the_engine():
+    line = Line(busy=2, empty=2)
+    line.job("short")(no_op)
+    async with line:
+        ids = await line.enqueue("short", count=400, topic="busy")  # rung once, for all of them
+        records = await line.ended(*ids)
+    assert {one.status for one in records} == {Status.COMPLETED}
