@@ -60,13 +60,6 @@ class Lanes:
         return self._following
 
     @property
-    def thirsty(self) -> bool:
-        """Tell whether some lane has a free slot and is known to be dry: only the engine's call can fill it."""
-        return self._busy + self._held < self._size and any(
-            lane.dry and lane.busy + len(lane.held) < lane.limit for lane in self._lanes
-        )
-
-    @property
     def thirsty_topics(self) -> tuple[str, ...]:
         """Return the topics of lanes that have a free slot and are known to be dry."""
         return tuple(

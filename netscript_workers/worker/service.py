@@ -85,6 +85,7 @@ class WorkerService:
         self._open = asyncio.Event()  # claiming is allowed
         self._task: asyncio.Task[None] | None = None
         self._call: asyncio.Task[None] | None = None  # the engine's word of work, waited for
+        self._awaited = frozenset[str]()
         self._is_blind = False  # it fails at the moment, and is tried again beside the claims
         self._stopping = False
         self._starter = Starter(self.lanes, parts.leases, self._workshop)
@@ -189,9 +190,10 @@ class WorkerService:
             ):  # the store takes no ends of runs: it must not be asked for more
                 await self._room.wait()
                 continue
+            await self._listen()
             demand = self.lanes.demand()
             if demand is None:
-                await self._wait()
+                await self._room.wait()
                 continue
             claimed = await self._claim(demand)
             if len(claimed) < demand.total:
@@ -217,21 +219,19 @@ class WorkerService:
             log.warning("stopped claiming while the engine failed: %s", error)
             return []
 
-    async def _wait(self) -> None:
-        """Wait for room in a lane that may hold work; where a lane with room ran dry, for the engine's call too."""
-        if self._call is None:
-            if not self.lanes.thirsty:
-                await self._room.wait()
-                return
-            self._call = asyncio.get_running_loop().create_task(self._engine_call(), name="wait for work")
-        if not self._call.done():
-            await self._room.wait()
-        if self._call.done():
+    async def _listen(self) -> None:
+        """Take the engine's word of work if it came; where a lane with room ran dry, have it waited for beside the claims."""
+        if self._call is not None and self._call.done():
             call, self._call = self._call, None
             call.result()
             self.lanes.wake()
-        elif not self._is_blind:
+        topics = self.lanes.thirsty_topics
+        if not self._awaited.issuperset(topics):
             await self._end_call()
+        if topics and self._call is None:
+            self._awaited = frozenset(topics)
+            self._call = asyncio.create_task(self._engine_call(topics), name="wait for work")
+            await asyncio.sleep(0)  # it begins where the last claim has looked, not where the next one will
 
     async def _end_call(self) -> None:
         call, self._call = self._call, None
@@ -239,18 +239,18 @@ class WorkerService:
             call.cancel()
             await asyncio.wait({call}, timeout=CANCEL_BOUND_S)
 
-    async def _engine_call(self) -> None:
+    async def _engine_call(self, topics: Sequence[str]) -> None:
         try:
-            await self._parts.outages.outlast("wait for work", self._told_of_work)
+            await self._parts.outages.outlast("wait for work", lambda: self._told_of_work(topics))
         finally:
             self._is_blind = False
             self._room.set()
 
-    async def _told_of_work(self) -> None:
+    async def _told_of_work(self, topics: Sequence[str]) -> None:
         try:
             # After a failure: soon to know whether it is over.
             bound_ms = BLIND_WAIT_MS if self._is_blind else WAIT_MS
-            await self._parts.queue.wait_for_work(self.lanes.thirsty_topics, bound_ms)
+            await self._parts.queue.wait_for_work(topics, bound_ms)
         except EngineError:
             # An engine that cannot tell of work may give some all the same (amqp, its records elsewhere): a claim at each try.
             self._is_blind = True

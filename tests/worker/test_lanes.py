@@ -49,7 +49,7 @@ def test_a_dry_lane_is_not_asked_again_before_it_is_woken():
     demand = lanes.demand()
     lanes.came_short(demand)
     assert lanes.demand() is None
-    assert lanes.thirsty
+    assert lanes.thirsty_topics == ("a", "b")
     lanes.wake()
     assert lanes.demand() is not None
 

@@ -176,3 +176,27 @@ async def test_a_lane_with_a_backlog_beside_an_empty_one_is_drained_without_anot
         ids = await line.enqueue("short", count=400, topic="busy")  # rung once, for all of them
         records = await line.ended(*ids)
     assert {one.status for one in records} == {Status.COMPLETED}
+
+
+async def test_a_lane_that_its_limit_held_back_goes_on_while_another_one_is_never_idle():
+    line = Line(busy=1, few=3)
+    stopped = asyncio.Event()
+
+    @line.job("busy")
+    async def busy(execution, _observer):
+        if not stopped.is_set():
+            await line.enqueue("busy", topic="busy")
+        return outcomes.succeeded(b"null")
+
+    @line.job("few", max_concurrency=1)
+    async def few(execution, _observer):
+        await asyncio.sleep(0.001)
+        return outcomes.succeeded(b"null")
+
+    async with line:
+        await line.enqueue("busy", count=5, topic="busy")
+        try:
+            records = await line.ended(*await line.enqueue("few", count=30, topic="few"))
+        finally:
+            stopped.set()
+    assert {one.status for one in records} == {Status.COMPLETED}
