@@ -114,12 +114,11 @@ class ForkSource:
                 await self._end(link, grace_ms)
             self.adoption.release()
 
-    def successor(
-        self, handlers: Sequence[HandlerRef], root: str, environment: Mapping[str, str] | None = None
-    ) -> "ForkSource":
+    def successor(self, handlers: Sequence[HandlerRef], root: str) -> "ForkSource":
         """Return an unstarted source of other handlers, or of the same ones as they are on disk now."""
-        given = self._given if environment is None else environment
-        return ForkSource(handlers, root, environment=given, modules=self._modules, adoption=self.adoption)
+        return ForkSource(
+            handlers, root, environment=self._given, modules=self._modules, adoption=self.adoption
+        )
 
     def retire(self) -> list[SlotProcess]:
         """Make no slot any more, nor a zygote should this one die; what runs goes on until `stop`.

@@ -41,7 +41,8 @@ class ProgramRunner:
     """Runs tasks. `commands` says how each is started.
 
     `sandbox` confines them; without one, none is. `term_grace_ms` is what a program that must end gets between SIGTERM
-    and SIGKILL. `ready` false: the process that starts programs is made with the first one, not before.
+    and SIGKILL. `ready` false: the process that starts programs is made with the first one, not before. With `owns_sandbox` its
+    end is the end of `sandbox`, too.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class ProgramRunner:
         sandbox: Sandbox | None = None,
         term_grace_ms: int = TERM_GRACE_MS,
         ready: bool = True,
+        owns_sandbox: bool = True,
     ) -> None:
         self._commands = commands
         self._sandbox = sandbox
+        self._owns_sandbox = owns_sandbox
         self._grace = term_grace_ms / 1000
         self._ready = ready
         self._spawner = Spawner(sandbox.modules if sandbox is not None else ())
@@ -67,7 +70,7 @@ class ProgramRunner:
     async def stop(self, grace_ms: int) -> None:
         """End every program of this runner."""
         await self._spawner.stop(grace_ms)
-        if self._sandbox is not None:
+        if self._sandbox is not None and self._owns_sandbox:
             await self._sandbox.stop()
         if self._spool is not None:
             shutil.rmtree(self._spool, ignore_errors=True)

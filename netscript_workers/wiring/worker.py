@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from netscript_workers.catalog import Catalog, LiveCatalog
 from netscript_workers.domain.overview import MOST_SLOTS, SlotInfo
 from netscript_workers.domain.pool import Pool
-from netscript_workers.domain.target import ConfinedMode, Mode, ProgramMode
+from netscript_workers.domain.target import Mode, ProgramMode
 from netscript_workers.ports.queue_admin import WorkerInfo
 from netscript_workers.ports.runner import Runner, SlotReport
 from netscript_workers.ports.service import Service
@@ -129,24 +129,23 @@ def sandbox_of(project: "Project") -> "KernelSandbox":
 def fleet_plan(project: "Project", sandbox: "KernelSandbox") -> "FleetPlan":
     """Return what the runners of `project` are made from."""
     from netscript_workers.runners.fleet import FleetPlan
-    from netscript_workers.wiring.confinement import environment_of_jobs
+    from netscript_workers.wiring.confinement import granted_jobs
     from netscript_workers.wiring.programs import task_commands
 
     settings, catalog = project.settings, project.catalog
-    refs = catalog.handler_refs()
-    confined = {id for id, target in catalog.targets.items() if target.mode is ConfinedMode.CONFINED}
+    granted = granted_jobs(project)
+    confined = {id for jobs in granted for id in jobs.ids}
     modes = {target.mode for target in catalog.targets.values()} or {settings.runtime}
     return FleetPlan(
         modes={*modes, ProgramMode.PROGRAM},  # the runtime directory may bring tasks at any time
-        handlers=[ref for ref in refs if ref.target_id not in confined],
+        handlers=[ref for ref in catalog.handler_refs() if ref.target_id not in confined],
         root=str(settings.jobs_dir),
         max_jobs_per_slot=settings.max_jobs_per_slot,
         max_slot_memory_mb=settings.max_slot_memory_mb,
         commands=task_commands(project),
         sandbox=sandbox,
         has_tasks=ProgramMode.PROGRAM in modes,
-        confined_handlers=[ref for ref in refs if ref.target_id in confined],
-        confined_environment=environment_of_jobs(project) if confined else {},
+        granted=granted,
     )
 
 

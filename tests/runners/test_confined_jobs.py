@@ -21,6 +21,7 @@ from netscript_workers.domain.outcome import Cause, Kind, Outcome
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Concept, ConfinedMode, Limits, Source, Target
 from netscript_workers.runners.fleet import build_runners
+from netscript_workers.runners.granted import GrantedJobs
 from netscript_workers.sandbox.checks import probed
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
@@ -72,8 +73,7 @@ async def running(target: Target, sandbox: KernelSandbox, file: Path = HANDLERS)
         handlers=refs,
         root=str(file.parent),
         sandbox=sandbox,
-        confined_handlers=refs,
-        confined_environment=environ,
+        granted=[GrantedJobs(ids=frozenset({target.id}), handlers=refs, environment=environ)],
     )[target.mode]
     await runner.start()
     try:
