@@ -9,7 +9,7 @@ import msgspec
 
 from netscript_workers.authoring.loading import HandlerRef
 from netscript_workers.domain.execution import Execution
-from netscript_workers.domain.outcome import Outcome, crashed
+from netscript_workers.domain.outcome import Cause, Outcome, crashed, failed
 from netscript_workers.domain.target import ConfinedMode, Target
 from netscript_workers.errors import SlotError
 from netscript_workers.ports.observer import RunObserver
@@ -64,12 +64,13 @@ class GrantedRunner:
 
     async def stop(self, grace_ms: int) -> None:
         """End every process, those of the code before a reload included."""
-        left = list(self._left)
+        left = dict(self._left)
         for task in left:
-            task.cancel()  # which ends its runs by force
+            task.cancel()
         if left:
             await asyncio.wait(left, timeout=2 * _END_MS / 1000)
-        await self._sets.stop(grace_ms)
+        for sets in (*left.values(), self._sets):
+            await sets.stop(grace_ms)
         if self._owns_sandbox:
             await self._sandbox.stop()
 
@@ -92,7 +93,10 @@ class GrantedRunner:
         """Run one attempt in the set of its job; see the port."""
         one = self._sets.by_id.get(target.id)
         if one is None:
-            return crashed("a reload has changed the permissions of this job in this moment", None)
+            words = "in this process; if it is new, reload the daemon (SIGHUP)"
+            return failed(
+                f"no handler is known for job {target.id!r} with permissions {words}", Cause.EXCEPTION
+            )
         async with one.in_use():
             try:
                 await one.start()
@@ -139,11 +143,8 @@ class Sets:
         await asyncio.gather(*(one.stop(grace_ms) for one in self.all))
 
     async def leave(self) -> None:
-        """End each after its last run; all of them, by force, when cancelled."""
-        try:
-            await asyncio.gather(*(one.unused.wait() for one in self.all))
-        finally:
-            await self.stop(_END_MS)
+        """End each after its last run."""
+        await asyncio.gather(*(one.leave(_END_MS) for one in self.all))
 
 
 class _Set:
@@ -152,8 +153,8 @@ class _Set:
     def __init__(self, names: frozenset[str], runner: Runner, idle_ms: int | None) -> None:
         self.names = names
         self.runner = runner
-        self.unused = asyncio.Event()
-        self.unused.set()
+        self._unused = asyncio.Event()
+        self._unused.set()
         self._idle_ms = idle_ms
         self._users = 0
         self._starting: asyncio.Task[None] | None = None
@@ -174,14 +175,14 @@ class _Set:
     async def in_use(self) -> AsyncGenerator[None]:
         """Keep it from ending as unused."""
         self._users += 1
-        self.unused.clear()
+        self._unused.clear()
         self._wake()
         try:
             yield
         finally:
             self._users -= 1
             if not self._users:
-                self.unused.set()
+                self._unused.set()
                 self.rest()
 
     async def start(self) -> None:
@@ -198,7 +199,7 @@ class _Set:
         """End it in a while, if nobody uses it until then."""
         self._wake()
         if self._idle_ms is not None and self.is_up and not self._users:
-            self._timer = asyncio.get_running_loop().call_later(self._idle_ms / 1000, self._end)
+            self._timer = asyncio.get_running_loop().call_later(self._idle_ms / 1000, self._end_unused)
 
     async def stop(self, grace_ms: int) -> None:
         """End its process and all runs. Idempotent."""
@@ -207,9 +208,14 @@ class _Set:
         if starting is not None and not starting.done():
             starting.cancel()
             await asyncio.wait({starting})
-        if self._ending is not None:
-            await asyncio.wait({self._ending})
-        await self.runner.stop(grace_ms)
+        ending = self._end(grace_ms)
+        await asyncio.wait({ending})  # whoever stops waiting for the end does not stop it
+        ending.result()
+
+    async def leave(self, grace_ms: int) -> None:
+        """End its process once nobody uses it."""
+        await self._unused.wait()
+        await self.stop(grace_ms)
 
     def _wake(self) -> None:
         if self._timer is not None:
@@ -221,11 +227,15 @@ class _Set:
             await asyncio.wait({self._ending})
         await self.runner.start()
 
-    def _end(self) -> None:
+    def _end_unused(self) -> None:
         self._timer = self._starting = None
-        self._ending = asyncio.get_running_loop().create_task(
-            self.runner.stop(_END_MS), name="end of a source that nobody uses"
-        )
+        self._end(_END_MS)
+
+    def _end(self, grace_ms: int) -> asyncio.Task[None]:
+        if self._ending is None or self._ending.done():
+            loop = asyncio.get_running_loop()
+            self._ending = loop.create_task(self.runner.stop(grace_ms), name="end of a source")
+        return self._ending
 
 
 def _has_failed(task: asyncio.Task[None]) -> bool:
