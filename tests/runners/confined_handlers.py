@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def connects(ctx: JobContext) -> None:
 def fetches(ctx: JobContext) -> str:
     with urllib.request.urlopen(ctx.payload["url"], timeout=10) as answer:
         return answer.read().decode()
+
+
+def fetches_later(ctx: JobContext) -> str:
+    ctx.log.info("under way")
+    while not Path(ctx.payload["gate"]).exists():
+        time.sleep(0.01)
+    return fetches(ctx)
 
 
 def starts_program(ctx: JobContext) -> str:
