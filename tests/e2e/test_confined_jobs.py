@@ -100,6 +100,17 @@ def test_exec_confines_a_job_as_the_daemon_does(project, tmp_path):
     assert "permission denied" in done.stderr
 
 
+def test_a_runtime_on_the_command_line_that_a_confined_job_does_not_get_is_said(project):
+    words = "--runtime in-process does not hold for"
+    done = project.run("exec", "shows", "--runtime", "in-process")
+    assert done.returncode == 0, done.stderr
+    assert f"{words} “shows”: permissions and limits can only hold a process of its own" in done.stderr
+    assert words not in project.run("exec", "shows").stderr
+    with project.daemon("--runtime", "in-process", "--drain") as daemon:
+        daemon.wait(PATIENCE_S)
+    assert f"{words} “finds”, “grows”, “reads”, “shows”" in project.log()
+
+
 def test_a_confined_job_works_where_the_daemon_was_started_and_finds_what_is_installed(
     project, tmp_path, monkeypatch
 ):
