@@ -15,6 +15,7 @@ from netscript_workers.domain.target import ConfinedMode, Target
 from netscript_workers.errors import PermissionsUnenforceableError
 from netscript_workers.ports.observer import RunObserver
 from netscript_workers.ports.sandbox import Confined, JobSandbox
+from netscript_workers.processes.memory import family_bytes
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.fresh_process import FreshProcessRunner
 from netscript_workers.runners.limit_words import with_limit_told
@@ -51,6 +52,9 @@ class ConfinedProcessRunner(FreshProcessRunner):
 
     def _watch_over(self, max_memory_mb: int | None) -> MemoryWatch:
         return MemoryWatch(max_memory_mb, self._busy, families=True)
+
+    def _memory_of(self, pid: int) -> int | None:
+        return family_bytes(pid)
 
     def hold_in(self, root: str) -> None:
         """Confine what begins from now on over another jobs directory."""

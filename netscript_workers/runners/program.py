@@ -23,7 +23,7 @@ from netscript_workers.ports.runtime import Commands
 from netscript_workers.ports.sandbox import Confined, Sandbox
 from netscript_workers.processes.ending import program_ending
 from netscript_workers.processes.kept import Child
-from netscript_workers.processes.memory import resident_bytes
+from netscript_workers.processes.memory import family_bytes
 from netscript_workers.processes.spawn_messages import Exited
 from netscript_workers.processes.spawner import Spawner
 from netscript_workers.runners.limit_words import with_limit_told
@@ -113,7 +113,7 @@ class ProgramRunner:
                 execution_id=execution.id,
                 target=execution.target,
                 busy_ms=round((now - started) * 1000),
-                memory=resident_bytes(child.pid) if child.pid else None,
+                memory=family_bytes(child.pid) if child.pid else None,
             )
             for child, (execution, started) in self._runs.items()
         ]

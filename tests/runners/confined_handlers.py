@@ -73,6 +73,14 @@ def hangs(ctx: JobContext) -> None:
         signal.pause()
 
 
+def holds(ctx: JobContext) -> int:
+    block = b"x" * ctx.payload["bytes"]
+    ctx.log.info("under way")
+    while True:
+        signal.pause()
+    return len(block)
+
+
 def fills(ctx: JobContext) -> int:
     return len(b"x" * ctx.payload["bytes"])
 

@@ -243,6 +243,20 @@ async def test_a_run_that_is_killed_leaves_no_directory_where_it_had_no_view(hos
         assert not list(tmp_path.glob("netscript-workers-*"))
 
 
+@pytest.mark.parametrize("permissions", [None, Permissions()], ids=["limited", "confined"])
+async def test_the_memory_of_a_slot_is_that_of_the_job(host, permissions):
+    target, seen = job("holds", permissions, Limits(cpu_seconds=60)), Seen()
+    async with running(target, KernelSandbox(Strictness.REQUIRE, host=host)) as runner:
+        task = asyncio.ensure_future(
+            runner.run(execution(target.id, {"bytes": 200 * MIB}), target, FAR, seen)
+        )
+        await seen.under_way()
+        (slot,) = runner.slots()
+        assert slot.memory > 200 * MIB
+        task.cancel()
+        await asyncio.wait({task}, timeout=PATIENCE)
+
+
 async def test_processes_are_counted_for_the_run_alone(host):
     done = await outcome_of(host, job("forks", Permissions(), Limits(processes=4)), {"count": 20})
     # Root's processes are never counted, so that there the limit is refused with its reason.
