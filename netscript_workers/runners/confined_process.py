@@ -85,7 +85,8 @@ class ConfinedProcessRunner(FreshProcessRunner):
             errors = _ErrorTail(observer)
             outcome = await self._outcome(slot, slot.begin(execution, target.max_attempts, deadline, errors))
             if slot.wrote_too_much:
-                return failed(f"the job wrote more than its limits.output of {target.limits.output} bytes")
+                words = f"the job wrote more than its limits.output of {target.limits.output} bytes"
+                return failed(words, usage=outcome.usage)
             return _explained(outcome, target, confined, errors.last)
         finally:
             await confined.close()
@@ -120,4 +121,4 @@ def _explained(outcome: Outcome, target: Target, confined: Confined, errors: Seq
     if denied is not None:
         cause = Cause.PERMISSION_DENIED if outcome.kind is Kind.FAILED else outcome.cause
         return structs.replace(outcome, cause=cause, error=f"{denied} ({told})")
-    return with_limit_told(outcome, target.limits)
+    return with_limit_told(outcome, target.limits, errors)

@@ -157,10 +157,12 @@ class ProgramRunner:
             return _crashed()
         if output.is_excessive:
             return outcomes.failed(
-                f"the program wrote more than its limits.output of {target.limits.output} bytes"
+                f"the program wrote more than its limits.output of {target.limits.output} bytes",
+                usage=Usage(exited.max_rss or None, exited.cpu_ms),
             )
         denied = confined.denied(output.last_errors) if confined is not None and exited.status else None
-        return with_limit_told(_outcome(exited, output, observer, denied), target.limits)
+        outcome = _outcome(exited, output, observer, denied)
+        return with_limit_told(outcome, target.limits, output.last_errors)
 
     async def _end(self, child: Child, execution: Execution) -> None:
         """End a program: ask its group, wait a moment, kill the whole tree. A second cancellation kills at once."""

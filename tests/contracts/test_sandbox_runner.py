@@ -121,6 +121,17 @@ async def test_a_run_that_writes_more_than_it_may_is_ended(bench, host):
     )
     done = await outcome_of(bench, host, target)
     assert "limits.output of 100000 bytes" in done.error
+    assert done.usage.cpu_ms is not None
+
+
+@pytest.mark.parametrize("permissions", [None, Permissions()], ids=["limited", "confined"])
+async def test_a_run_that_gets_no_more_memory_says_under_which_limit(bench, host, permissions):
+    (bench.folder / "fills.py").write_text("len(b'x' * 900_000_000)\n")
+    target = bench.task(TaskType.PYTHON, permissions=permissions, limits=Limits(memory=400 * MIB))
+    target = msgspec.structs.replace(target, path=str(bench.folder / "fills.py"))
+    done = await outcome_of(bench, host, target)
+    assert (done.kind, done.exit_code) == (Kind.FAILED, 1)
+    assert f"limits.memory of {400 * MIB} bytes" in done.error
 
 
 async def test_limits_bind_without_permissions_too(bench, host):

@@ -211,7 +211,7 @@ async def test_confinement_holds_where_slots_are_fresh_interpreters(host, tmp_pa
     ("name", "payload", "limits", "words"),
     [
         ("spins", {}, Limits(cpu_seconds=1), "limits.cpu_seconds of 1"),
-        ("fills", {"bytes": 800 * MIB}, Limits(memory=400 * MIB), "MemoryError"),
+        ("fills", {"bytes": 800 * MIB}, Limits(memory=400 * MIB), "limits.memory of 419430400"),
         ("opens", {"count": 100}, Limits(open_files=40), "Too many open files"),
         ("chatters", {"lines": 10_000}, Limits(output=10_000), "limits.output of 10000"),
     ],
@@ -220,6 +220,7 @@ async def test_a_run_over_a_limit_ends_and_says_so(host, name, payload, limits, 
     done = await outcome_of(host, job(name, permissions, limits), payload)
     assert done.kind in (Kind.FAILED, Kind.CRASHED)
     assert words in done.error
+    assert done.usage.cpu_ms is not None
 
 
 @pytest.mark.parametrize("permissions", [None, Permissions()], ids=["limited", "confined"])
