@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from netscript_workers.catalog import Catalog, LiveCatalog
 from netscript_workers.domain.overview import MOST_SLOTS, SlotInfo
 from netscript_workers.domain.pool import Pool
@@ -112,11 +114,18 @@ def assemble_worker(
     )
 
 
-def runners_for(project: "Project") -> dict[Mode, Runner]:
-    """Return a runner for each mode that some target uses, with one zygote among those that fork."""
+def runners_for(project: "Project", target_id: str | None = None) -> dict[Mode, Runner]:
+    """Return a runner for each mode that some target uses, with one zygote among those that fork.
+
+    With `target_id` the jobs with permissions are those only that share a process with this one.
+    """
     from netscript_workers.runners.fleet import Fleet
 
-    return Fleet(fleet_plan(project, sandbox_of(project))).runners
+    plan = fleet_plan(project, sandbox_of(project))
+    if target_id is not None:
+        granted = [jobs for jobs in plan.granted if target_id in jobs.ids]
+        plan = msgspec.structs.replace(plan, granted=granted)
+    return Fleet(plan).runners
 
 
 def sandbox_of(project: "Project") -> "KernelSandbox":

@@ -19,7 +19,7 @@ from netscript_workers.runners.fleet import Fleet
 from netscript_workers.sandbox.checks import probed
 from netscript_workers.wiring.confinement import granted_jobs, sandbox_for
 from netscript_workers.wiring.project import Project, load_project
-from netscript_workers.wiring.worker import fleet_plan
+from netscript_workers.wiring.worker import fleet_plan, runners_for
 from support import searching
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
@@ -168,3 +168,5 @@ async def test_jobs_that_may_see_the_same_share_a_source(yard):
     made = await yard(a='["FIRST"]', b='["PATH", "FIRST"]', c="none", d="[]")
     ids = sorted(sorted(jobs.ids) for jobs in granted_jobs(made.project))
     assert ids == [["a", "b"], ["c", "d"]]
+    alone = runners_for(made.project, "c")[ConfinedMode.CONFINED]
+    assert alone._sets.by_id.keys() == {"c", "d"}
