@@ -223,3 +223,25 @@ async def test_a_runner_that_stops_ends_the_runs_of_the_code_before_too(tmp_path
         await seen.under_way()
         await yard.reload(2)
     assert (await asyncio.wait_for(old, PATIENCE)).kind is Kind.CRASHED
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("count", [2, MANY])
+async def test_reloads_under_load_lose_nothing_never_go_back_and_leave_nothing(tmp_path, count):
+    async with running(tmp_path, count, idle_ms=50) as yard:
+        marks = []
+        for version in range(2, 14):
+            begun = [(version - 1, yard.begin(number % count)) for number in range(2 * count)]
+            await yard.reload(version)
+            begun += [(version, yard.begin(number % count)) for number in range(2 * count)]
+            for least, run in begun:
+                assert result(await asyncio.wait_for(run, PATIENCE))["version"] >= least
+            if version in (3, 13):
+                async with asyncio.timeout(PATIENCE):
+                    while yard.runner._left:
+                        await asyncio.sleep(0.01)
+                marks.append((len(processes()), len(os.listdir("/proc/self/fd"))))
+        (few, open_then), (many, open_now) = marks
+        assert many <= max(few, count)
+        assert open_now <= open_then + 5 * count
