@@ -46,6 +46,7 @@ def execute(
     import asyncio
 
     from netscript_workers import wiring
+    from netscript_workers.wiring.greeting import runtime_overruled
     from netscript_workers.wiring.project import told
 
     value = read_payload(payload)
@@ -56,6 +57,9 @@ def execute(
         raise UsageError(
             f"“{target}” is a task, which is a program of its own: --runtime says where jobs run"
         )
+    overruled = runtime_overruled(project, [one for one in project.targets.values() if one.id == target])
+    if overruled:
+        render.note(overruled)
     outcome = asyncio.run(wiring.run_once(project, target, value, Spectator()))
     raise typer.Exit(_report(outcome))
 

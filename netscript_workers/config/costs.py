@@ -13,6 +13,9 @@ _MIB: Final = 1 << 20
 DAEMON_BYTES: Final = (
     46 * _MIB
 )  # with the small process that slots are forked from; 32 without it (in-process)
+SOURCE_BYTES: Final = (
+    15 * _MIB
+)  # what slots of jobs with permissions are forked from, for each set of variables
 SLOT_BYTES: Final[dict[Mode, int]] = {
     RunnerMode.IN_PROCESS: 1 * _MIB,  # a task of the event loop, or a thread with its stack
     RunnerMode.WEB_WORKER: 3 * _MIB,  # a process that shares most pages with the one it was forked from

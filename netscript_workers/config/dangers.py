@@ -22,6 +22,7 @@ LONG_RETRIES_MS: Final = 15 * 60_000
 CONSUMER_TIMEOUT_MS: Final = 30 * 60_000  # RabbitMQ's default
 _GRACE_OF_MANAGERS_MS: Final = 30_000  # Kubernetes, Docker Swarm and others kill after that
 _DAY_MS: Final = 86_400_000
+_ENFORCE: Final = "set sandbox = “require”"
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,13 +155,11 @@ class _Look:
             yield problem_at("W008", self._at(target, "schedule"), message, hint)
 
     def _grants(self, target: Target) -> Iterator[Problem]:
+        yield from self._unheld(target)
         permissions = target.permissions
         if permissions is None:
             return
         place = self._at(target, "permissions")
-        if self._settings.sandbox is SandboxPolicy.OFF:
-            message = f"“{target.id}” has permissions, and sandbox = “off” enforces none of them"
-            yield problem_at("W012", place, message, "set sandbox = “require”")
         grants = [
             name for name in ("net", "read", "write", "run", "ffi") if getattr(permissions, name) is True
         ]
@@ -169,6 +168,21 @@ class _Look:
         if grants:
             message = f"“{target.id}” is granted everything of: {', '.join(grants)}"
             yield problem_at("W004", place, message, "list what it needs, such as net = [“api.example.com”]")
+
+    def _unheld(self, target: Target) -> Iterator[Problem]:
+        if self._settings.sandbox is not SandboxPolicy.OFF:
+            return
+        limits = [
+            name for name in target.limits.__struct_fields__ if getattr(target.limits, name) is not None
+        ]
+        kept_by_sandbox = [name for name in limits if name != "output"]
+        if target.permissions is not None and target.type is not TaskType.DENO:
+            message = f"“{target.id}” has permissions, and sandbox = “off” enforces none of them"
+            yield problem_at("W012", self._at(target, "permissions"), message, _ENFORCE)
+        if kept_by_sandbox:
+            named = ", ".join(f"limits.{name}" for name in kept_by_sandbox)
+            message = f"“{target.id}” has {named}, which sandbox = “off” does not enforce"
+            yield problem_at("W012", self._at(target, "limits"), message, _ENFORCE)
 
     def _task(self, task: Target) -> Iterator[Problem]:
         if task.permissions is not None or self._settings.require_permissions:

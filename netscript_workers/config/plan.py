@@ -12,7 +12,7 @@ from netscript_workers.config.choices import Provider
 from netscript_workers.config.dangers import worst_case_ms
 from netscript_workers.config.provider import resolve_provider, resolve_records
 from netscript_workers.domain.pool import Lane, Pool
-from netscript_workers.domain.target import Concept, RunnerMode, Target
+from netscript_workers.domain.target import Concept, ConfinedMode, RunnerMode, Target
 
 if TYPE_CHECKING:
     from netscript_workers.config.options import Loaded
@@ -102,6 +102,7 @@ def make_plan(loaded: "Loaded", settings: "Settings", targets: Mapping[str, Targ
     provider, why = resolve_provider(settings)
     archive, archive_why = resolve_archive(settings)
     lanes = tuple(_lane(lane, pool, settings, enabled) for lane in pool.lanes)
+    daemon = costs.DAEMON_BYTES + costs.SOURCE_BYTES * _sources(enabled)
     bounded = settings.max_slot_memory_mb is not None and any("web-worker" in lane.modes for lane in lanes)
     return Plan(
         slots=pool.size,
@@ -112,11 +113,21 @@ def make_plan(loaded: "Loaded", settings: "Settings", targets: Mapping[str, Targ
         archive=archive.value,
         archive_why=archive_why,
         connections=_connections(provider, settings) | _connections_of_archive(archive, settings),
-        memory_bytes=costs.DAEMON_BYTES + _slots_bytes(pool, lanes),
-        daemon_bytes=costs.DAEMON_BYTES,
+        memory_bytes=daemon + _slots_bytes(pool, lanes),
+        daemon_bytes=daemon,
         memory_basis=costs.BOUNDED_BASIS if bounded else costs.BASIS,
         targets=tuple(_targets(pool, enabled)),
     )
+
+
+def _sources(targets: Mapping[str, Target]) -> int:
+    """Count the sets of variables that jobs with permissions may see: each has a process of its own."""
+    grants: set[bool | frozenset[str]] = set()
+    for target in targets.values():
+        if target.mode is ConfinedMode.CONFINED and target.permissions is not None:
+            grant = target.permissions.env
+            grants.add(grant if grant is True else frozenset(grant or ()))
+    return len(grants)
 
 
 def _lane(lane: Lane, pool: Pool, settings: "Settings", targets: Mapping[str, Target]) -> LanePlan:

@@ -3,6 +3,8 @@
 import os
 from typing import Final
 
+from netscript_workers.processes.tree import descendants_of
+
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -28,3 +30,9 @@ def proportional_bytes(pid: int) -> int | None:
     except (OSError, ValueError):
         pass  # gone, or a kernel without the file: the next best answer below
     return resident_bytes(pid)
+
+
+def family_bytes(pid: int) -> int | None:
+    """Return what `pid` and all its descendants hold: of a confined run, whose own process is below the one it was given."""
+    held = [proportional_bytes(one) for one in (pid, *descendants_of(pid))]
+    return sum(one or 0 for one in held) if any(one is not None for one in held) else None

@@ -8,16 +8,19 @@ from typing import Final
 
 from msgspec import structs
 
+from netscript_workers.domain.command import Confinement
 from netscript_workers.domain.execution import Execution, LogLine, Progress
 from netscript_workers.domain.outcome import Cause, Kind, Outcome, failed
 from netscript_workers.domain.target import ConfinedMode, Target
 from netscript_workers.errors import PermissionsUnenforceableError
 from netscript_workers.ports.observer import RunObserver
 from netscript_workers.ports.sandbox import Confined, JobSandbox
+from netscript_workers.processes.memory import family_bytes
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.fresh_process import FreshProcessRunner
 from netscript_workers.runners.limit_words import with_limit_told
 from netscript_workers.runners.memory_watch import MemoryWatch
+from netscript_workers.runners.slot_process import SlotProcess
 
 _ERRORS_KEPT: Final = 100
 
@@ -25,7 +28,8 @@ _ERRORS_KEPT: Final = 100
 class ConfinedProcessRunner(FreshProcessRunner):
     """Gives each run a process of its own that is confined before it looks for its run; none is forked ahead.
 
-    `root` is the jobs directory, `environment` what `source` starts its slots with.
+    `root` is the jobs directory, `environment` what `source` starts its slots with. With `owns_sandbox` its end is the end of
+    `sandbox`, too.
     """
 
     def __init__(
@@ -37,9 +41,11 @@ class ConfinedProcessRunner(FreshProcessRunner):
         root: str,
         environment: Mapping[str, str],
         max_memory_mb: int | None = None,
+        owns_sandbox: bool = True,
     ) -> None:
         super().__init__(source, max_memory_mb=max_memory_mb)
         self.mode = mode
+        self._owns_sandbox = owns_sandbox
         self._sandbox = sandbox
         self._root = root
         self._environment = environment
@@ -47,14 +53,18 @@ class ConfinedProcessRunner(FreshProcessRunner):
     def _watch_over(self, max_memory_mb: int | None) -> MemoryWatch:
         return MemoryWatch(max_memory_mb, self._busy, families=True)
 
-    def hold_in(self, root: str, environment: Mapping[str, str]) -> None:
-        """Confine what begins from now on over another jobs directory, and another environment of the source."""
-        self._root, self._environment = root, environment
+    def _memory_of(self, pid: int) -> int | None:
+        return family_bytes(pid)
+
+    def hold_in(self, root: str) -> None:
+        """Confine what begins from now on over another jobs directory."""
+        self._root = root
 
     async def stop(self, grace_ms: int) -> None:
         """End the processes of this runner, and what served their ways out."""
         await super().stop(grace_ms)
-        await self._sandbox.stop()
+        if self._owns_sandbox:
+            await self._sandbox.stop()
 
     async def run(
         self, execution: Execution, target: Target, deadline: int, observer: RunObserver
@@ -69,18 +79,20 @@ class ConfinedProcessRunner(FreshProcessRunner):
                 now = time.time_ns() // 1_000_000
                 gaps = [f"not enforced: {gap}" for gap in confined.not_enforced]
                 observer.lines([LogLine(now, "log", "warning", gap) for gap in gaps])
-            slot = await self._slot(
-                partial(self._source.fork, once=True, confinement=confined.spec.confinement)
-            )
+            slot = await self._slot(partial(self._fork, confined.spec.confinement))
             if target.limits.output is not None:
                 slot.limit_output(target.limits.output)
             errors = _ErrorTail(observer)
             outcome = await self._outcome(slot, slot.begin(execution, target.max_attempts, deadline, errors))
             if slot.wrote_too_much:
-                return failed(f"the job wrote more than its limits.output of {target.limits.output} bytes")
+                words = f"the job wrote more than its limits.output of {target.limits.output} bytes"
+                return failed(words, usage=outcome.usage)
             return _explained(outcome, target, confined, errors.last)
         finally:
             await confined.close()
+
+    def _fork(self, confinement: Confinement | None) -> SlotProcess | None:
+        return self._source.fork(once=True, confinement=confinement)  # whichever it is by now
 
 
 class _ErrorTail:
@@ -109,4 +121,4 @@ def _explained(outcome: Outcome, target: Target, confined: Confined, errors: Seq
     if denied is not None:
         cause = Cause.PERMISSION_DENIED if outcome.kind is Kind.FAILED else outcome.cause
         return structs.replace(outcome, cause=cause, error=f"{denied} ({told})")
-    return with_limit_told(outcome, target.limits)
+    return with_limit_told(outcome, target.limits, errors)

@@ -1,8 +1,8 @@
-"""The runners of one worker process, with one source of slots among those that need it, and their renewal at a reload."""
+"""The runners of one worker process, with the sources of their slots, and their renewal at a reload."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 import msgspec
 
@@ -14,6 +14,7 @@ from netscript_workers.ports.sandbox import Confiner
 from netscript_workers.runners.confined_process import ConfinedProcessRunner
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.fresh_process import FreshProcessRunner
+from netscript_workers.runners.granted import GrantedJobs, GrantedRunner, Sets
 from netscript_workers.runners.handlers import Handlers
 from netscript_workers.runners.in_process import InProcessRunner
 from netscript_workers.runners.program import ProgramRunner
@@ -29,8 +30,8 @@ class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What runners are made from. `root` is the jobs directory.
 
     `commands` says how tasks are started, `sandbox` confines them. `has_tasks` false: there is none yet, so nothing is
-    made ready for them before the first one. `confined_handlers` are those of jobs with permissions: their slots come from a
-    source of their own, started with `confined_environment` and with nothing else loaded, so that no secret is in its memory.
+    made ready for them before the first one. `granted` are the jobs with permissions, by what they may see of the environment:
+    the slots of each such set come from a source of its own (see `GrantedRunner`).
     """
 
     modes: Collection[Mode]
@@ -41,28 +42,17 @@ class FleetPlan(msgspec.Struct, frozen=True, kw_only=True):
     commands: Commands | None = None
     sandbox: Confiner | None = None
     has_tasks: bool = True
-    confined_handlers: Sequence[HandlerRef] = ()
-    confined_environment: Mapping[str, str] = {}
-
-
-class Sources(NamedTuple):
-    """Where slots come from: those of jobs with permissions from one of their own. Neither is started before it has a user."""
-
-    plain: ForkSource
-    confined: ForkSource
-
-    def of(self, runner: SlotRunner) -> ForkSource:
-        """Return the source of the slots of `runner`."""
-        return self.confined if runner.mode is ConfinedMode.CONFINED else self.plain
+    granted: Sequence[GrantedJobs] = ()
 
 
 class Renewal(msgspec.Struct, frozen=True, kw_only=True):
     """Everything new, started and not yet in use: what `Fleet.renew` takes, or `Fleet.abandon`."""
 
     plan: FleetPlan
-    sources: Sources
+    source: ForkSource
     newcomers: dict[Mode, Runner]
-    handlers: Handlers | None
+    granted: Sets | None = None
+    handlers: Handlers | None = None
 
 
 class Fleet:
@@ -74,19 +64,12 @@ class Fleet:
         """Make a runner for each mode of `plan`; none is started."""
         modules = plan.sandbox.modules if plan.sandbox is not None else ()
         holds_jobs = any(mode in plan.modes for mode in ConfinedMode)
-        plain = ForkSource(plan.handlers, plan.root, modules=modules if holds_jobs else ())
-        confined = ForkSource(
-            plan.confined_handlers,
-            plan.root,
-            environment=plan.confined_environment,
-            modules=modules,
-            adoption=plain.adoption,
-        )
-        self._sources = Sources(plain, confined)
+        self._source = ForkSource(plan.handlers, plan.root, modules=modules if holds_jobs else ())
+        self._sandbox = plan.sandbox
         self.runners: dict[Mode, Runner] = {}
         for mode in _ORDER:
             if mode in plan.modes:
-                runner = _runner(mode, plan, self._sources)
+                runner = _runner(mode, plan, self._source)
                 if runner is not None:
                     self.runners[mode] = runner
         self._retiring: set[asyncio.Task[None]] = set()
@@ -99,7 +82,7 @@ class Fleet:
     async def stop(self, grace_ms: int) -> None:
         """Stop every runner, and what a renewal left to its end."""
         # Last started, first stopped; but slots of their own come last, since with them this process ceases to adopt orphans.
-        for runner in sorted(self.runners.values(), key=lambda one: isinstance(one, SlotRunner)):
+        for runner in sorted(self.runners.values(), key=lambda one: isinstance(one, _ADOPTING)):
             await runner.stop(grace_ms)
         retiring = set(self._retiring)
         if retiring:
@@ -107,31 +90,33 @@ class Fleet:
             for task in late:
                 task.cancel()  # which ends the slots by force
             await asyncio.wait(retiring, timeout=2 * _END_MS / 1000)
+        if self._sandbox is not None:
+            await self._sandbox.stop()
 
     async def prepare(self, plan: FleetPlan) -> Renewal:
         """Make and start all that `plan` needs beside what is in use; nothing changes for runs before `renew`.
 
         Raises `SlotError` when the new process that slots are forked from does not come up.
         """
-        old = self._sources
-        sources = Sources(
-            old.plain.successor(plan.handlers, plan.root),
-            old.confined.successor(plan.confined_handlers, plan.root, plan.confined_environment),
-        )
+        source = self._source.successor(plan.handlers, plan.root)
         newcomers: dict[Mode, Runner] = {}
-        renewal = Renewal(plan=plan, sources=sources, newcomers=newcomers, handlers=None)
+        renewal = Renewal(plan=plan, source=source, newcomers=newcomers)
         try:
             for runner in self.runners.values():
                 if isinstance(runner, SlotRunner):
-                    await sources.of(runner).start(runner)
+                    await source.start(runner)
             for mode in _ORDER:
                 if mode in plan.modes and mode not in self.runners:
                     if mode is RunnerMode.IN_PROCESS:
                         forget_modules(plan.root)  # what the first scan imported may be of yesterday
-                    runner = _runner(mode, plan, sources)
+                    runner = _runner(mode, plan, source, owns_sandbox=False)
                     if runner is not None:
                         await runner.start()
                         newcomers[mode] = runner
+            confined = self.runners.get(ConfinedMode.CONFINED)
+            if isinstance(confined, GrantedRunner) and plan.sandbox is not None:
+                sets = await confined.prepare(plan.granted, _maker(plan, plan.sandbox, source))
+                renewal = msgspec.structs.replace(renewal, granted=sets)
         except BaseException:
             await self.abandon(renewal)
             raise
@@ -142,23 +127,25 @@ class Fleet:
 
     def renew(self, renewal: Renewal) -> None:
         """Run what begins from now on with what was prepared; what is under way ends on what it began with."""
-        plan, old = renewal.plan, self._sources
+        plan, old = renewal.plan, self._source
         users: list[SlotRunner] = []
-        left = {*old.plain.retire(), *old.confined.retire()}
+        left = set(old.retire())
         for runner in self.runners.values():
             if isinstance(runner, SlotRunner):
                 users.append(runner)
-                left.update(runner.renew(renewal.sources.of(runner), max_memory_mb=plan.max_slot_memory_mb))
+                left.update(runner.renew(renewal.source, max_memory_mb=plan.max_slot_memory_mb))
             if isinstance(runner, WarmSlotRunner):
                 runner.recycle_after(max_jobs=plan.max_jobs_per_slot, max_memory_mb=plan.max_slot_memory_mb)
             elif isinstance(runner, ConfinedProcessRunner):
-                runner.hold_in(plan.root, _environment(runner.mode, plan))
+                runner.hold_in(plan.root)
+            elif isinstance(runner, GrantedRunner) and renewal.granted is not None:
+                runner.renew(renewal.granted)
             elif isinstance(runner, InProcessRunner) and renewal.handlers is not None:
                 runner.renew(renewal.handlers)
             elif isinstance(runner, ProgramRunner) and plan.commands is not None:
                 runner.renew(plan.commands)
         self.runners.update(renewal.newcomers)
-        self._sources = renewal.sources
+        self._source = renewal.source
         for slot in left:
             slot.retired = True
         if users:
@@ -174,10 +161,12 @@ class Fleet:
             await runner.stop(_END_MS)
         for runner in self.runners.values():
             if isinstance(runner, SlotRunner):
-                await renewal.sources.of(runner).stop(runner, _END_MS)
+                await renewal.source.stop(runner, _END_MS)
+        if renewal.granted is not None:
+            await renewal.granted.stop(_END_MS)
 
 
-async def _retire(sources: Sources, users: Sequence[SlotRunner], slots: set[SlotProcess]) -> None:
+async def _retire(source: ForkSource, users: Sequence[SlotRunner], slots: set[SlotProcess]) -> None:
     """Wait for the last run on the code before a reload, and end the process that its slots came from.
 
     Bounded by the timeouts of these runs, and by the end of the daemon, which ends them.
@@ -191,38 +180,62 @@ async def _retire(sources: Sources, users: Sequence[SlotRunner], slots: set[Slot
                     slot.kill()
     finally:
         for runner in users:
-            await sources.of(runner).stop(runner, _END_MS)
+            await source.stop(runner, _END_MS)
 
 
 _ORDER: Final[tuple[Mode, ...]] = (*RunnerMode, *ConfinedMode, ProgramMode.PROGRAM)
+_ADOPTING: Final = (SlotRunner, GrantedRunner)
 
 
-def _runner(mode: Mode, plan: FleetPlan, sources: Sources) -> Runner | None:
+def _runner(mode: Mode, plan: FleetPlan, source: ForkSource, *, owns_sandbox: bool = True) -> Runner | None:
     memory = plan.max_slot_memory_mb
     if mode is RunnerMode.IN_PROCESS:
         return InProcessRunner(plan.handlers, plan.root)
     if mode is RunnerMode.WEB_WORKER:
-        return WarmSlotRunner(sources.plain, max_jobs=plan.max_jobs_per_slot, max_memory_mb=memory)
+        return WarmSlotRunner(source, max_jobs=plan.max_jobs_per_slot, max_memory_mb=memory)
     if mode is RunnerMode.SUBPROCESS:
-        return FreshProcessRunner(sources.plain, max_memory_mb=memory)
+        return FreshProcessRunner(source, max_memory_mb=memory)
     if isinstance(mode, ConfinedMode):
         if plan.sandbox is None:
             return None
+        if mode is ConfinedMode.CONFINED:
+            make = _maker(plan, plan.sandbox, source)
+            return GrantedRunner(plan.granted, make, plan.sandbox, owns_sandbox=owns_sandbox)
         return ConfinedProcessRunner(
             mode,
-            sources.confined if mode is ConfinedMode.CONFINED else sources.plain,
+            source,
             plan.sandbox,
             root=plan.root,
-            environment=_environment(mode, plan),
+            environment={},
             max_memory_mb=memory,
+            owns_sandbox=owns_sandbox,
         )
     if plan.commands is None:
         return None
-    return ProgramRunner(plan.commands, sandbox=plan.sandbox, ready=plan.has_tasks)
+    return ProgramRunner(plan.commands, sandbox=plan.sandbox, ready=plan.has_tasks, owns_sandbox=owns_sandbox)
 
 
-def _environment(mode: Mode, plan: FleetPlan) -> Mapping[str, str]:
-    return plan.confined_environment if mode is ConfinedMode.CONFINED else {}
+def _maker(plan: FleetPlan, sandbox: Confiner, beside: ForkSource) -> Callable[[GrantedJobs], Runner]:
+    """Return what makes the runner of one set of jobs, over a source that shares nothing with `beside` but its adoption."""
+
+    def make(jobs: GrantedJobs) -> Runner:
+        return ConfinedProcessRunner(
+            ConfinedMode.CONFINED,
+            ForkSource(
+                jobs.handlers,
+                plan.root,
+                environment=jobs.environment,
+                modules=sandbox.modules,
+                adoption=beside.adoption,
+            ),
+            sandbox,
+            root=plan.root,
+            environment=jobs.environment,
+            max_memory_mb=plan.max_slot_memory_mb,
+            owns_sandbox=False,
+        )
+
+    return make
 
 
 def build_runners(  # noqa: PLR0913 - named, and each of them a part of the fleet
@@ -235,8 +248,7 @@ def build_runners(  # noqa: PLR0913 - named, and each of them a part of the flee
     commands: Commands | None = None,
     sandbox: Confiner | None = None,
     has_tasks: bool = True,
-    confined_handlers: Sequence[HandlerRef] = (),
-    confined_environment: Mapping[str, str] | None = None,
+    granted: Sequence[GrantedJobs] = (),
 ) -> dict[Mode, Runner]:
     """Return an unstarted runner for each of `modes`, for whoever never reloads; see `FleetPlan`."""
     plan = FleetPlan(
@@ -248,7 +260,6 @@ def build_runners(  # noqa: PLR0913 - named, and each of them a part of the flee
         commands=commands,
         sandbox=sandbox,
         has_tasks=has_tasks,
-        confined_handlers=confined_handlers,
-        confined_environment=confined_environment or {},
+        granted=granted,
     )
     return Fleet(plan).runners

@@ -13,17 +13,13 @@ from netscript_workers.domain.command import Confinement
 from netscript_workers.errors import SlotError
 from netscript_workers.processes.orphans import end_orphans
 from netscript_workers.processes.prctl import ProcessControl
+from netscript_workers.processes.service_manager import VARIABLES
 from netscript_workers.runners.messages import Ready, Setup
 from netscript_workers.runners.slot_process import SlotProcess
 from netscript_workers.runners.zygote_link import ZygoteLink
 
 IMPORT_MS: Final = 120_000
 MARKER: Final = "NETSCRIPT_WORKERS_FAMILY"
-_OWN: Final = (
-    "NOTIFY_SOCKET",
-    "WATCHDOG_USEC",
-    "WATCHDOG_PID",
-)  # systemd's words to the daemon, for nobody else
 _BACKOFF_SECONDS: Final = (0.0, 0.1, 0.5, 2.0, 5.0)
 _STEADY_SECONDS: Final = 60.0  # a zygote that lived that long starts the count of restarts anew
 _REAP_MS: Final = 1_000
@@ -35,8 +31,8 @@ _log = logging.getLogger(__name__)
 class ForkSource:
     """Starts the zygote with its first user, ends it with its last, replaces it when it dies.
 
-    `root` is the jobs directory. `environment` is what slots get (None: this process's own, without systemd's
-    variables). Where the job modules make forking unsafe, slots are fresh interpreters instead, started by a
+    `root` is the jobs directory. `environment` is what slots get (None: this process's own, without a service
+    manager's words). Where the job modules make forking unsafe, slots are fresh interpreters instead, started by a
     zygote that has imported nothing, and the log says so. `modules` are those that confinements of its slots name. Between
     `start` and `stop` this process adopts what is orphaned below it; sources that live at one time share their `adoption`.
     """
@@ -55,7 +51,7 @@ class ForkSource:
         self._root = root
         self._given = environment
         self._marker = secrets.token_hex(16)
-        own = {name: value for name, value in os.environ.items() if name not in _OWN}
+        own = {name: value for name, value in os.environ.items() if name not in VARIABLES}
         self._environment = {**(own if environment is None else environment), MARKER: self._marker}
         self._users: set[object] = set()
         self.adoption = adoption or Adoption()
@@ -114,12 +110,11 @@ class ForkSource:
                 await self._end(link, grace_ms)
             self.adoption.release()
 
-    def successor(
-        self, handlers: Sequence[HandlerRef], root: str, environment: Mapping[str, str] | None = None
-    ) -> "ForkSource":
+    def successor(self, handlers: Sequence[HandlerRef], root: str) -> "ForkSource":
         """Return an unstarted source of other handlers, or of the same ones as they are on disk now."""
-        given = self._given if environment is None else environment
-        return ForkSource(handlers, root, environment=given, modules=self._modules, adoption=self.adoption)
+        return ForkSource(
+            handlers, root, environment=self._given, modules=self._modules, adoption=self.adoption
+        )
 
     def retire(self) -> list[SlotProcess]:
         """Make no slot any more, nor a zygote should this one die; what runs goes on until `stop`.

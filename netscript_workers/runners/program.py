@@ -23,7 +23,7 @@ from netscript_workers.ports.runtime import Commands
 from netscript_workers.ports.sandbox import Confined, Sandbox
 from netscript_workers.processes.ending import program_ending
 from netscript_workers.processes.kept import Child
-from netscript_workers.processes.memory import resident_bytes
+from netscript_workers.processes.memory import family_bytes
 from netscript_workers.processes.spawn_messages import Exited
 from netscript_workers.processes.spawner import Spawner
 from netscript_workers.runners.limit_words import with_limit_told
@@ -41,7 +41,8 @@ class ProgramRunner:
     """Runs tasks. `commands` says how each is started.
 
     `sandbox` confines them; without one, none is. `term_grace_ms` is what a program that must end gets between SIGTERM
-    and SIGKILL. `ready` false: the process that starts programs is made with the first one, not before.
+    and SIGKILL. `ready` false: the process that starts programs is made with the first one, not before. With `owns_sandbox` its
+    end is the end of `sandbox`, too.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class ProgramRunner:
         sandbox: Sandbox | None = None,
         term_grace_ms: int = TERM_GRACE_MS,
         ready: bool = True,
+        owns_sandbox: bool = True,
     ) -> None:
         self._commands = commands
         self._sandbox = sandbox
+        self._owns_sandbox = owns_sandbox
         self._grace = term_grace_ms / 1000
         self._ready = ready
         self._spawner = Spawner(sandbox.modules if sandbox is not None else ())
@@ -67,7 +70,7 @@ class ProgramRunner:
     async def stop(self, grace_ms: int) -> None:
         """End every program of this runner."""
         await self._spawner.stop(grace_ms)
-        if self._sandbox is not None:
+        if self._sandbox is not None and self._owns_sandbox:
             await self._sandbox.stop()
         if self._spool is not None:
             shutil.rmtree(self._spool, ignore_errors=True)
@@ -110,7 +113,7 @@ class ProgramRunner:
                 execution_id=execution.id,
                 target=execution.target,
                 busy_ms=round((now - started) * 1000),
-                memory=resident_bytes(child.pid) if child.pid else None,
+                memory=family_bytes(child.pid) if child.pid else None,
             )
             for child, (execution, started) in self._runs.items()
         ]
@@ -154,10 +157,12 @@ class ProgramRunner:
             return _crashed()
         if output.is_excessive:
             return outcomes.failed(
-                f"the program wrote more than its limits.output of {target.limits.output} bytes"
+                f"the program wrote more than its limits.output of {target.limits.output} bytes",
+                usage=Usage(exited.max_rss or None, exited.cpu_ms),
             )
         denied = confined.denied(output.last_errors) if confined is not None and exited.status else None
-        return with_limit_told(_outcome(exited, output, observer, denied), target.limits)
+        outcome = _outcome(exited, output, observer, denied)
+        return with_limit_told(outcome, target.limits, output.last_errors)
 
     async def _end(self, child: Child, execution: Execution) -> None:
         """End a program: ask its group, wait a moment, kill the whole tree. A second cancellation kills at once."""

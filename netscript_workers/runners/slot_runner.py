@@ -152,6 +152,9 @@ class SlotRunner:
         if not slot.gone.done():
             _log.error("slot %d and what it started could not be ended within %g s", slot.pid, KILL_SECONDS)
 
+    def _memory_of(self, pid: int) -> int | None:
+        return proportional_bytes(pid)
+
     def _report(self, slot: SlotProcess) -> SlotReport:
         execution = slot.execution
         return SlotReport(
@@ -160,7 +163,7 @@ class SlotRunner:
             execution_id=execution.id if execution else None,
             target=execution.target if execution else None,
             busy_ms=round((time.monotonic() - slot.started_at) * 1000) if execution else 0,
-            memory=proportional_bytes(slot.pid) if slot.pid else None,
+            memory=self._memory_of(slot.pid) if slot.pid else None,
         )
 
 

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
+from netscript_workers.domain.permissions import Grant
 from netscript_workers.domain.problem import Problem
 from netscript_workers.domain.target import ConfinedMode, Limits, Target, TaskType
 from netscript_workers.wiring.programs import part_secrets, secret_values
 
 if TYPE_CHECKING:
     from netscript_workers.config import Settings
+    from netscript_workers.runners.granted import GrantedJobs
     from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
     from netscript_workers.wiring.project import Project
 
@@ -36,25 +38,39 @@ def hidden_files(settings: "Settings") -> list[str]:
     return [queue + end for end in _QUEUE_FILES]
 
 
-def environment_of_jobs(project: "Project") -> dict[str, str]:
-    """Return what the source of confined jobs is started with: what some of them may see, and none of the daemon's secrets.
+def granted_jobs(project: "Project") -> "list[GrantedJobs]":
+    """Return the jobs with permissions by what their processes start with: what each may see, and nothing that others may.
 
-    A secret is handed down when a job names its variable; each run then sees its own variables only.
+    A secret of the daemon's is handed down when a job names its variable.
     """
+    from netscript_workers.runners.granted import GrantedJobs
+
+    catalog = project.catalog
+    plain, secrets = part_secrets(project.options.environ, secret_values(project.settings))
+    environments: dict[frozenset[str], dict[str, str]] = {}
+    ids: dict[frozenset[str], set[str]] = {}
+    for id, target in catalog.targets.items():
+        if target.mode is ConfinedMode.CONFINED and target.permissions is not None:
+            environment = _shown(target.permissions.env, plain, secrets)
+            names = frozenset(environment)
+            environments[names] = environment
+            ids.setdefault(names, set()).add(id)
+    refs = catalog.handler_refs()
+    return [
+        GrantedJobs(
+            ids=frozenset(ids[names]),
+            handlers=[ref for ref in refs if ref.target_id in ids[names]],
+            environment=environment,
+        )
+        for names, environment in environments.items()
+    ]
+
+
+def _shown(grant: Grant, plain: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str]:
     from netscript_workers.sandbox.environment import ALWAYS
 
-    plain, secrets = part_secrets(project.options.environ, secret_values(project.settings))
-    grants = [
-        target.permissions.env
-        for target in project.targets.values()
-        if target.mode is ConfinedMode.CONFINED and target.permissions is not None
-    ]
-    named = {name for grant in grants if isinstance(grant, tuple) for name in grant}
-    shown = (
-        plain
-        if any(grant is True for grant in grants)
-        else _only(plain, ALWAYS | _OF_THE_INTERPRETER | named)
-    )
+    named = frozenset(grant) if isinstance(grant, tuple) else frozenset[str]()
+    shown = plain if grant is True else _only(plain, ALWAYS | _OF_THE_INTERPRETER | named)
     return {**shown, **_only(secrets, named)}
 
 

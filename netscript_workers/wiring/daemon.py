@@ -12,7 +12,7 @@ from netscript_workers.supervisor.daemon import EXIT_OK
 from netscript_workers.supervisor.notices import Notices
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.assembling import Order, assembled
-from netscript_workers.wiring.greeting import topics_of_nothing
+from netscript_workers.wiring.greeting import runtime_overruled, topics_of_nothing
 from netscript_workers.wiring.observing import Observatory
 from netscript_workers.wiring.project import Project, told
 
@@ -77,9 +77,10 @@ class ConfiguredDaemon:
         for problem in self._project.problems:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
             log.log(level, "%s", told(problem))
-        topics = topics_of_nothing(self._project)
-        if topics:
-            log.warning("%s", topics)
+        overruled = runtime_overruled(self._project, self._project.targets.values())
+        for what in (topics_of_nothing(self._project), overruled):
+            if what:
+                log.warning("%s", what)
 
     def _say_where_records_are(self) -> None:
         settings = self._project.settings

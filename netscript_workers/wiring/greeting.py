@@ -1,13 +1,15 @@
 """The line that a worker says when it is up."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from netscript_workers.domain.pool import Pool
-from netscript_workers.domain.target import DEFAULT_TOPIC
+from netscript_workers.domain.target import DEFAULT_TOPIC, ConfinedMode, RunnerMode, Target
 from netscript_workers.scheduler.timetable import schedules_of
 from netscript_workers.wiring.project import Project
 
+_NAMED: Final = 10
 _NOTHING: Final = "no job and no task yet; `workers add job NAME` makes one"
 
 
@@ -37,3 +39,16 @@ def topics_of_nothing(project: Project) -> str:
     if not unknown:
         return ""
     return f"no group, job or task has the topic {', '.join(unknown)}; there are: {', '.join(sorted(known))}"
+
+
+def runtime_overruled(project: Project, targets: Iterable[Target]) -> str:
+    """Say for which of `targets` `--runtime` does not hold, since they have permissions or limits; empty: for none."""
+    asked = project.options.runtime
+    if asked is None or asked == RunnerMode.SUBPROCESS.value:
+        return ""
+    held = [one.id for one in targets if one.enabled and isinstance(one.mode, ConfinedMode)]
+    if not held:
+        return ""
+    names = ", ".join(f"“{id}”" for id in sorted(held)[:_NAMED]) + (", …" if len(held) > _NAMED else "")
+    why = "permissions and limits can only hold a process of its own"
+    return f"--runtime {asked} does not hold for {names}: {why}, which each of its runs gets"

@@ -29,7 +29,7 @@ async def run_once(
     target = project.targets.get(target_id)
     if target is None:
         raise UnknownTargetError(unknown_target(target_id, project.catalog.nearest(target_id)))
-    runners = runners_for(project)
+    runners = runners_for(project, target_id)
     runner = runners[target.mode]
     await runner.start()
     try:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from netscript_workers.ports.runtime import Surroundings
+from netscript_workers.processes.service_manager import VARIABLES
 from netscript_workers.runtimes.commands import TaskCommands
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ WITHHELD: Final = frozenset(
             for end in ("", "_FILE")
         ),
         *("PGPASSWORD", "PGPASSFILE", "OTEL_EXPORTER_OTLP_HEADERS"),
-        *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY"),
-        *("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID"),
+        "CREDENTIALS_DIRECTORY",
+        *VARIABLES,
     }
 )
 

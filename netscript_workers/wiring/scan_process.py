@@ -25,6 +25,7 @@ from netscript_workers.domain.target import Target
 from netscript_workers.errors import ConfigError
 from netscript_workers.processes.ending import ending_in_words
 from netscript_workers.processes.prctl import ProcessControl
+from netscript_workers.processes.service_manager import VARIABLES
 from netscript_workers.processes.tree import descendants_of, kill_all, kill_tree
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ SCAN_SECONDS: Final = 120.0
 _PROGRAM: Final = "from netscript_workers.wiring.scan_process import main; main()"
 _POLL_SECONDS: Final = 0.01
 _KILL_SECONDS: Final = 5.0
-_OTHERS: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # systemd's words to the daemon
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ async def scan_elsewhere(request: Request) -> Answer:
     Raises `ConfigError` when it does not answer within `SCAN_SECONDS`, or dies.
     """
     options = request.options
-    environment = {name: value for name, value in options.environ.items() if name not in _OTHERS}
+    environment = {name: value for name, value in options.environ.items() if name not in VARIABLES}
     request = msgspec.structs.replace(request, options=msgspec.structs.replace(options, environ={}))
     with _scratch() as asked, _scratch() as told:
         asked.write(pickle.dumps(request))

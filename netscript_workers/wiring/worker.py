@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from netscript_workers.catalog import Catalog, LiveCatalog
 from netscript_workers.domain.overview import MOST_SLOTS, SlotInfo
 from netscript_workers.domain.pool import Pool
-from netscript_workers.domain.target import ConfinedMode, Mode, ProgramMode
+from netscript_workers.domain.target import Mode, ProgramMode
 from netscript_workers.ports.queue_admin import WorkerInfo
 from netscript_workers.ports.runner import Runner, SlotReport
 from netscript_workers.ports.service import Service
@@ -112,11 +114,18 @@ def assemble_worker(
     )
 
 
-def runners_for(project: "Project") -> dict[Mode, Runner]:
-    """Return a runner for each mode that some target uses, with one zygote among those that fork."""
+def runners_for(project: "Project", target_id: str | None = None) -> dict[Mode, Runner]:
+    """Return a runner for each mode that some target uses, with one zygote among those that fork.
+
+    With `target_id` the jobs with permissions are those only that share a process with this one.
+    """
     from netscript_workers.runners.fleet import Fleet
 
-    return Fleet(fleet_plan(project, sandbox_of(project))).runners
+    plan = fleet_plan(project, sandbox_of(project))
+    if target_id is not None:
+        granted = [jobs for jobs in plan.granted if target_id in jobs.ids]
+        plan = msgspec.structs.replace(plan, granted=granted)
+    return Fleet(plan).runners
 
 
 def sandbox_of(project: "Project") -> "KernelSandbox":
@@ -129,24 +138,23 @@ def sandbox_of(project: "Project") -> "KernelSandbox":
 def fleet_plan(project: "Project", sandbox: "KernelSandbox") -> "FleetPlan":
     """Return what the runners of `project` are made from."""
     from netscript_workers.runners.fleet import FleetPlan
-    from netscript_workers.wiring.confinement import environment_of_jobs
+    from netscript_workers.wiring.confinement import granted_jobs
     from netscript_workers.wiring.programs import task_commands
 
     settings, catalog = project.settings, project.catalog
-    refs = catalog.handler_refs()
-    confined = {id for id, target in catalog.targets.items() if target.mode is ConfinedMode.CONFINED}
+    granted = granted_jobs(project)
+    confined = {id for jobs in granted for id in jobs.ids}
     modes = {target.mode for target in catalog.targets.values()} or {settings.runtime}
     return FleetPlan(
         modes={*modes, ProgramMode.PROGRAM},  # the runtime directory may bring tasks at any time
-        handlers=[ref for ref in refs if ref.target_id not in confined],
+        handlers=[ref for ref in catalog.handler_refs() if ref.target_id not in confined],
         root=str(settings.jobs_dir),
         max_jobs_per_slot=settings.max_jobs_per_slot,
         max_slot_memory_mb=settings.max_slot_memory_mb,
         commands=task_commands(project),
         sandbox=sandbox,
         has_tasks=ProgramMode.PROGRAM in modes,
-        confined_handlers=[ref for ref in refs if ref.target_id in confined],
-        confined_environment=environment_of_jobs(project) if confined else {},
+        granted=granted,
     )
 
 

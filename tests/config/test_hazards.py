@@ -80,6 +80,31 @@ def test_settings_without_effect_are_told(load):
     assert codes(load, job(), text=declared) == ["W012"]
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (job(permissions=Permissions()), ["has permissions"]),
+        (job(limits=Limits(memory=1 << 30, cpu_seconds=3)), ["has limits.memory, limits.cpu_seconds"]),
+        (
+            task(type=TaskType.SHELL, permissions=Permissions(), limits=Limits(open_files=9)),
+            ["has permissions", "has limits.open_files"],
+        ),
+        (task(type=TaskType.DENO, permissions=Permissions()), []),  # which Deno itself keeps
+        (task(type=TaskType.SHELL, limits=Limits(output=10)), []),  # which the daemon keeps
+        (job(), []),
+    ],
+)
+def test_permissions_and_limits_that_nothing_enforces_are_told(load, target, said):
+    def told(text):
+        subject = Subject(targets={target.id: target}, environ={"PATH": "/nowhere"})
+        found = config.hazards(load(text).settings, subject)
+        return [one.message for one in found if one.code == "W012"]
+
+    found = told('sandbox = "off"')
+    assert [one.split("”")[1].split(", and")[0].split(", which")[0].strip() for one in found] == said
+    assert told("") == []
+
+
 def test_a_broad_true_written_out_counts_for_env_too_but_not_in_a_preset(load):
     written = '[[jobs]]\nid="a"\nentrypoint="a.py"\npermissions = { env = true }\n'
     preset = '[[jobs]]\nid="a"\nentrypoint="a.py"\npermissions = "minimal"\n'

@@ -4,7 +4,8 @@ import pytest
 
 from netscript_workers import config
 from netscript_workers.config import costs
-from netscript_workers.domain.target import Backoff, Concept, RunnerMode, Source, Target
+from netscript_workers.domain.permissions import Permissions
+from netscript_workers.domain.target import Backoff, Concept, ConfinedMode, RunnerMode, Source, Target
 
 
 def job(id, **fields):
@@ -36,6 +37,14 @@ def test_memory_counts_the_dearest_slots_that_can_be_held_at_a_time(load):
     plan = plan_of(loaded, job("a", runtime=RunnerMode.IN_PROCESS), job("b", topic="heavy"))
     cheap = costs.SLOT_BYTES[RunnerMode.IN_PROCESS]
     assert plan.memory_bytes == costs.DAEMON_BYTES + 3 * (100 << 20) + cheap
+
+
+def test_memory_counts_a_process_for_each_set_of_variables_that_jobs_with_permissions_may_see(load):
+    grants = [Permissions(), Permissions(env=("A", "B")), Permissions(env=("B", "A")), Permissions(env=True)]
+    jobs = [job(f"job-{number}", permissions=grant) for number, grant in enumerate(grants)]
+    plan = plan_of(load(""), job("free"), *jobs)
+    assert plan.daemon_bytes == costs.DAEMON_BYTES + 3 * costs.SOURCE_BYTES
+    assert plan.memory_bytes == plan.daemon_bytes + 2 * costs.SLOT_BYTES[ConfinedMode.CONFINED]
 
 
 def test_the_worst_case_adds_every_timeout_and_every_delay(load):

@@ -17,6 +17,7 @@ from netscript_workers.domain.permissions import PRESETS
 from netscript_workers.domain.target import Concept, ConfinedMode, Mode, RunnerMode, Source, Target
 from netscript_workers.ports.runner import Runner
 from netscript_workers.runners.fleet import build_runners
+from netscript_workers.runners.granted import GrantedJobs
 from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
 
 # A job with permissions runs in a confined process of its own: with all that can be granted it must not be told apart.
@@ -60,6 +61,11 @@ def refs() -> list[HandlerRef]:
     ]
 
 
+def granted_all() -> GrantedJobs:
+    ids = frozenset(ref.target_id for ref in refs())
+    return GrantedJobs(ids=ids, handlers=refs(), environment=os.environ)
+
+
 @asynccontextmanager
 async def running(mode: Mode, **limits: Any) -> AsyncIterator[Runner]:
     is_confined = mode is ConfinedMode.CONFINED
@@ -68,8 +74,7 @@ async def running(mode: Mode, **limits: Any) -> AsyncIterator[Runner]:
         handlers=() if is_confined else refs(),
         root=str(JOBS),
         sandbox=KernelSandbox(Strictness.REQUIRE),
-        confined_handlers=refs() if is_confined else (),
-        confined_environment=os.environ,
+        granted=[granted_all()] if is_confined else (),
         **limits,
     )[mode]
     await runner.start()

@@ -198,7 +198,7 @@ async def test_a_new_zygote_killed_right_after_it_took_over_is_replaced_by_one_o
     isolated: Yard,
 ):
     await isolated.reload()
-    os.kill(isolated.fleet._sources.plain.zygote_pid, signal.SIGKILL)
+    os.kill(isolated.fleet._source.zygote_pid, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE):
         while (outcome := await isolated.begin()).kind is Kind.CRASHED:
             continue
@@ -209,7 +209,7 @@ async def test_an_old_zygote_that_dies_fails_its_runs_and_is_not_replaced(isolat
     seen = Seen()
     old = isolated.begin({"gate": "/never"}, seen)
     await seen.under_way()
-    source = isolated.fleet._sources.plain
+    source = isolated.fleet._source
     await isolated.reload()
     os.kill(source.zygote_pid, signal.SIGKILL)
     assert (await asyncio.wait_for(old, PATIENCE)).kind is Kind.CRASHED
@@ -224,7 +224,7 @@ async def test_a_run_that_waits_for_a_slot_of_a_zygote_that_is_gone_gets_one_of_
     async def never_again(*_args: object) -> None:
         await asyncio.Event().wait()
 
-    source = isolated.fleet._sources.plain
+    source = isolated.fleet._source
     monkeypatch.setattr(source, "_launch", never_again)
     os.kill(source.zygote_pid, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE):

@@ -1,5 +1,6 @@
 """Tasks with permissions through their runner: confined, explained when denied, refused when that cannot be had."""
 
+import asyncio
 import sys
 
 import msgspec
@@ -12,6 +13,7 @@ from netscript_workers.domain.target import Limits, TaskType
 from netscript_workers.sandbox.checks import probed
 from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
 
+MIB = 1 << 20
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux")
 
 
@@ -63,6 +65,25 @@ async def test_a_program_that_is_not_granted_is_named(bench, host):
     assert 'run = ["/bin/ls"]' in done.error
 
 
+@pytest.mark.parametrize("permissions", [None, Permissions()], ids=["free", "confined"])
+async def test_the_memory_of_a_task_is_that_of_its_program(bench, host, permissions):
+    target = bench.script(
+        f"held=$(printf %0{20 * MIB}d 0); echo under way; sleep 60", permissions=permissions
+    )
+    if permissions is not None:
+        target = msgspec.structs.replace(target, permissions=Permissions(run=("sleep",)))
+    seen = Seen()
+    async with programs(bench.surroundings(), sandbox=KernelSandbox(Strictness.REQUIRE, host=host)) as runner:
+        task = asyncio.ensure_future(run(runner, target, {}, seen))
+        async with asyncio.timeout(30):
+            while "under way" not in seen.of("stdout"):
+                await asyncio.sleep(0.01)
+        (slot,) = runner.slots()
+        assert slot.memory > 20 * MIB
+        task.cancel()
+        await asyncio.wait({task}, timeout=30)
+
+
 async def test_an_ordinary_failure_stays_one(bench, host):
     done = await outcome_of(bench, host, bench.script("echo wrong >&2; exit 3", permissions=Permissions()))
     assert (done.cause, done.exit_code) == (Cause.FAILURE, 3)
@@ -100,6 +121,17 @@ async def test_a_run_that_writes_more_than_it_may_is_ended(bench, host):
     )
     done = await outcome_of(bench, host, target)
     assert "limits.output of 100000 bytes" in done.error
+    assert done.usage.cpu_ms is not None
+
+
+@pytest.mark.parametrize("permissions", [None, Permissions()], ids=["limited", "confined"])
+async def test_a_run_that_gets_no_more_memory_says_under_which_limit(bench, host, permissions):
+    (bench.folder / "fills.py").write_text("len(b'x' * 900_000_000)\n")
+    target = bench.task(TaskType.PYTHON, permissions=permissions, limits=Limits(memory=400 * MIB))
+    target = msgspec.structs.replace(target, path=str(bench.folder / "fills.py"))
+    done = await outcome_of(bench, host, target)
+    assert (done.kind, done.exit_code) == (Kind.FAILED, 1)
+    assert f"limits.memory of {400 * MIB} bytes" in done.error
 
 
 async def test_limits_bind_without_permissions_too(bench, host):

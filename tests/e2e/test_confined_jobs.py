@@ -1,12 +1,15 @@
 """Jobs with permissions and limits, run by the real daemon from the real command line."""
 
 import json
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from support.daemons import PATIENCE_S, WORKERS, Project
+from support import searching
+from support.daemons import PATIENCE_S, WORKERS, Project, until
 
 pytestmark = [
     pytest.mark.e2e,
@@ -98,6 +101,47 @@ def test_exec_confines_a_job_as_the_daemon_does(project, tmp_path):
     done = project.run("exec", "reads", "--payload", f'{{"path": "{secret}"}}')
     assert done.returncode == 1
     assert "permission denied" in done.stderr
+
+
+LOOKING = '[[jobs]]\nid = "{id}"\nentrypoint = "{id}.py:looks"\npermissions = {grant}\n'
+LOOKS = "import _searching\n\ndef looks(ctx):\n    return _searching.search()\n"
+NAMES = '{ env = ["SHOP_TOKEN"] }'
+
+
+def test_no_job_finds_the_secret_that_another_names_nor_after_a_reload_that_changes_the_grants(
+    tmp_path, monkeypatch
+):
+    secret = "THE-VALUE-OF-TOKEN-" + "0123456789abcdef" * 2
+    monkeypatch.setenv("SHOP_TOKEN", secret)
+
+    def config(one: str, two: str) -> str:
+        text = LOOKING.replace("{id}", "one").replace("{grant}", one)
+        return text + LOOKING.replace("{id}", "two").replace("{grant}", two)
+
+    def found(id: str) -> list[list[str]]:
+        return list(project.json("trigger", id, "--wait")["result"].values())
+
+    files = {"one": LOOKS, "two": LOOKS, "_searching": Path(searching.__file__).read_text()}
+    project = Project(tmp_path / "p", config(NAMES, '"none"'), **files)
+    with project.daemon() as daemon:
+        assert [secret] in found("one")
+        assert not any(found("two"))
+        (project.folder / "config.toml").write_text(config('"none"', NAMES))
+        daemon.send_signal(signal.SIGHUP)
+        until(lambda: "reloaded: " in project.log(), "the reload")
+        assert not any(found("one"))
+        assert [secret] in found("two")
+
+
+def test_a_runtime_on_the_command_line_that_a_confined_job_does_not_get_is_said(project):
+    words = "--runtime in-process does not hold for"
+    done = project.run("exec", "shows", "--runtime", "in-process")
+    assert done.returncode == 0, done.stderr
+    assert f"{words} “shows”: permissions and limits can only hold a process of its own" in done.stderr
+    assert words not in project.run("exec", "shows").stderr
+    with project.daemon("--runtime", "in-process", "--drain") as daemon:
+        daemon.wait(PATIENCE_S)
+    assert f"{words} “finds”, “grows”, “reads”, “shows”" in project.log()
 
 
 def test_a_confined_job_works_where_the_daemon_was_started_and_finds_what_is_installed(

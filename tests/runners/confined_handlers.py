@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -36,6 +37,13 @@ def fetches(ctx: JobContext) -> str:
         return answer.read().decode()
 
 
+def fetches_later(ctx: JobContext) -> str:
+    ctx.log.info("under way")
+    while not Path(ctx.payload["gate"]).exists():
+        time.sleep(0.01)
+    return fetches(ctx)
+
+
 def starts_program(ctx: JobContext) -> str:
     return subprocess.run(["/bin/echo", "ran"], capture_output=True, text=True, check=True).stdout
 
@@ -63,6 +71,14 @@ def hangs(ctx: JobContext) -> None:
     ctx.log.info("under way")
     while True:
         signal.pause()
+
+
+def holds(ctx: JobContext) -> int:
+    block = b"x" * ctx.payload["bytes"]
+    ctx.log.info("under way")
+    while True:
+        signal.pause()
+    return len(block)
 
 
 def fills(ctx: JobContext) -> int:

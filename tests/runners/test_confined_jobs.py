@@ -21,6 +21,7 @@ from netscript_workers.domain.outcome import Cause, Kind, Outcome
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Concept, ConfinedMode, Limits, Source, Target
 from netscript_workers.runners.fleet import build_runners
+from netscript_workers.runners.granted import GrantedJobs
 from netscript_workers.sandbox.checks import probed
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
@@ -72,8 +73,7 @@ async def running(target: Target, sandbox: KernelSandbox, file: Path = HANDLERS)
         handlers=refs,
         root=str(file.parent),
         sandbox=sandbox,
-        confined_handlers=refs,
-        confined_environment=environ,
+        granted=[GrantedJobs(ids=frozenset({target.id}), handlers=refs, environment=environ)],
     )[target.mode]
     await runner.start()
     try:
@@ -211,7 +211,7 @@ async def test_confinement_holds_where_slots_are_fresh_interpreters(host, tmp_pa
     ("name", "payload", "limits", "words"),
     [
         ("spins", {}, Limits(cpu_seconds=1), "limits.cpu_seconds of 1"),
-        ("fills", {"bytes": 800 * MIB}, Limits(memory=400 * MIB), "MemoryError"),
+        ("fills", {"bytes": 800 * MIB}, Limits(memory=400 * MIB), "limits.memory of 419430400"),
         ("opens", {"count": 100}, Limits(open_files=40), "Too many open files"),
         ("chatters", {"lines": 10_000}, Limits(output=10_000), "limits.output of 10000"),
     ],
@@ -220,6 +220,7 @@ async def test_a_run_over_a_limit_ends_and_says_so(host, name, payload, limits, 
     done = await outcome_of(host, job(name, permissions, limits), payload)
     assert done.kind in (Kind.FAILED, Kind.CRASHED)
     assert words in done.error
+    assert done.usage.cpu_ms is not None
 
 
 @pytest.mark.parametrize("permissions", [None, Permissions()], ids=["limited", "confined"])
@@ -241,6 +242,20 @@ async def test_a_run_that_is_killed_leaves_no_directory_where_it_had_no_view(hos
         await asyncio.wait({task}, timeout=PATIENCE)
         assert task.cancelled()
         assert not list(tmp_path.glob("netscript-workers-*"))
+
+
+@pytest.mark.parametrize("permissions", [None, Permissions()], ids=["limited", "confined"])
+async def test_the_memory_of_a_slot_is_that_of_the_job(host, permissions):
+    target, seen = job("holds", permissions, Limits(cpu_seconds=60)), Seen()
+    async with running(target, KernelSandbox(Strictness.REQUIRE, host=host)) as runner:
+        task = asyncio.ensure_future(
+            runner.run(execution(target.id, {"bytes": 200 * MIB}), target, FAR, seen)
+        )
+        await seen.under_way()
+        (slot,) = runner.slots()
+        assert slot.memory > 200 * MIB
+        task.cancel()
+        await asyncio.wait({task}, timeout=PATIENCE)
 
 
 async def test_processes_are_counted_for_the_run_alone(host):

@@ -10,6 +10,7 @@ from contracts.runners import run
 from netscript_workers.domain.outcome import Kind
 from netscript_workers.domain.target import RunnerMode
 from netscript_workers.errors import SlotError
+from netscript_workers.runners.granted import GrantedRunner
 
 
 @pytest.mark.parametrize("mode", runners.ISOLATED)
@@ -21,7 +22,8 @@ async def test_a_stop_while_leftovers_are_ended_keeps_the_outcome(mode, monkeypa
             entered.set()
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(runner, "_after", after)
+        (of,) = runner._sets.all if isinstance(runner, GrantedRunner) else (runner,)
+        monkeypatch.setattr(getattr(of, "runner", of), "_after", after)
         task = asyncio.ensure_future(run(runner, "nothing"))
         await asyncio.wait_for(entered.wait(), runners.PATIENCE)
         task.cancel()

@@ -141,7 +141,7 @@ def run_as(user: int, orders: Sequence[Order]) -> list[Run]:
         os.close(reading)
         status = 1
         try:
-            _become(user)
+            become(user)
             os.write(writing, msgspec.msgpack.encode(asyncio.run(run_all(orders, probe(), by_keeper=False))))
             status = 0
         except BaseException as error:  # the parent fails the test with it
@@ -155,7 +155,8 @@ def run_as(user: int, orders: Sequence[Order]) -> list[Run]:
     return msgspec.msgpack.decode(data, type=list[Run])
 
 
-def _become(user: int) -> None:
+def become(user: int) -> None:
+    """Be `user` from now on, for good; only root can."""
     import ctypes
 
     tempfile.tempdir = "/tmp"  # the one of this session is root's alone
