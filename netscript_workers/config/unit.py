@@ -195,7 +195,13 @@ def _places(
     loaded: "Loaded", settings: "Settings", targets: Mapping[str, Target], options: UnitOptions
 ) -> Iterator[str]:
     """Say what stays writable, and whether homes are needed."""
-    needed = (options.command, options.interpreter, str(_base(loaded)), str(settings.jobs_dir), str(settings.tasks_dir))
+    needed = (
+        options.command,
+        options.interpreter,
+        str(_base(loaded)),
+        str(settings.jobs_dir),
+        str(settings.tasks_dir),
+    )
     at_home = any(path.startswith(tuple(f"{home}/" for home in _HOMES)) for path in needed)
     yield f"ProtectHome={'read-only' if at_home else 'yes'}"
     state, others = _writable(settings, targets)

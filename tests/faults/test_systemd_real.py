@@ -16,7 +16,6 @@ UNIT = "netscript-workers.service"
 STOP_S = 3
 
 CONFIG = """
-lease = "2s"
 shutdown_timeout = "60s"
 concurrency = 2
 runtime = "in-process"
@@ -68,14 +67,14 @@ DROP_IN = f"""
 StandardOutput=append:{PLACE}/daemon.log
 StandardError=append:{PLACE}/daemon.log
 TimeoutStopSec={STOP_S}
-WatchdogSec=10
 """
+WATCHED = "WatchdogSec=10\n"
 
 
 class Service:
     """The unit on a booted machine."""
 
-    def __init__(self, machine, config=CONFIG):
+    def __init__(self, machine, config=CONFIG, drop_in=DROP_IN):
         self.machine = machine
         jobs = machine.path(PLACE) / "workers" / "jobs"
         tasks = machine.path(PLACE) / "workers" / "tasks"
@@ -85,7 +84,7 @@ class Service:
         (tasks / "confined.sh").write_text("echo confined\n")
         self.configure(config)
         machine.path(f"/run/units/{UNIT}.d").mkdir()
-        machine.path(f"/run/units/{UNIT}.d/test.conf").write_text(DROP_IN)
+        machine.path(f"/run/units/{UNIT}.d/test.conf").write_text(drop_in)
         printed = machine.run(WORKERS, "systemd", "--run-as", "root", "--config", f"{PLACE}/config.toml")
         assert printed.returncode == 0, printed.stderr
         machine.path(f"/run/units/{UNIT}").write_text(printed.stdout)
@@ -148,7 +147,7 @@ def test_it_starts_runs_confined_and_not_reloads_drains_beyond_its_bound_and_sto
 
 def test_a_daemon_that_hangs_is_ended_by_the_watchdog_says_where_and_is_started_again(tmp_path):
     with booted(tmp_path) as machine:
-        service = Service(machine)
+        service = Service(machine, drop_in=DROP_IN + WATCHED)
         service.systemctl("start")
         service.trigger("blocks")
         until(lambda: service.shown("NRestarts") == "1", "the restart", 180)
