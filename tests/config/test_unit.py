@@ -53,7 +53,7 @@ def test_the_unit_follows_the_config(load, text, key, expected):
 
 @pytest.mark.parametrize(
     ("interpreter", "homes"),
-    [("/usr/bin/python3.11", "yes"), ("/root/.local/share/uv/python/bin/python3.11", "read-only")],
+    [("/usr/bin/python3.11", "yes"), ("/run/user/7/uv/bin/python3.11", "read-only")],
 )
 def test_a_home_with_the_real_interpreter_of_a_virtual_environment_stays_readable(load, interpreter, homes):
     options = msgspec.structs.replace(SYSTEM, interpreter=interpreter)
