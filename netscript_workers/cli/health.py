@@ -11,9 +11,19 @@ if TYPE_CHECKING:
     from netscript_workers.config import Settings
 
 _TIMEOUT: Final = "3s"
+_ROLES: Final = ("worker", "combined", "scheduler")
 
 _Live = Annotated[
     bool, typer.Option("--live", help="Ask only whether its loops run, as /livez does; a paused one is live.")
+]
+_Role = Annotated[
+    str | None,
+    typer.Option(
+        "--role",
+        metavar="ROLE",
+        show_default=False,
+        help="Ask only for one of this role: worker, combined or scheduler.",
+    ),
 ]
 _Timeout = Annotated[
     str, typer.Option("--timeout", metavar="TIME", help="How long a worker may take to answer.")
@@ -26,13 +36,17 @@ def register(app: typer.Typer) -> None:
         "health",
         rich_help_panel=options.QUEUE,
         epilog=options.examples(
-            "workers health", "workers health --live --timeout 5s", "workers health --json"
+            "workers health",
+            "workers health --live --timeout 5s",
+            "workers health --role scheduler",
+            "workers health --json",
         ),
     )(health)
 
 
 def health(
     live: _Live = False,
+    role: _Role = None,
     timeout: _Timeout = _TIMEOUT,
     json: options.Json = False,
     config: options.Config = None,
@@ -42,11 +56,17 @@ def health(
     The workers are asked directly, not the queue: it works while the queue's server is away, and a worker whose loop hangs
     does not answer.
     """
+    if role is not None and role not in _ROLES:
+        raise UsageError(f"there is no role “{role}”; there are: {', '.join(_ROLES)}")
     settings = session.settings_of(options.load_options(config))
     found = _ask_all(settings, options.duration_ms(timeout) / 1000)
     wanted = "live" if live else "ready"
     # A scheduler counts only where there is nothing else: it must not hide a worker that hangs beside it.
-    counted = [one for one in found if one["role"] != "scheduler"] or found
+    counted = (
+        [one for one in found if one["role"] == role]
+        if role is not None
+        else [one for one in found if one["role"] != "scheduler"] or found
+    )
     healthy = any(one[wanted] for one in counted)
     if json:
         render.data_json({"healthy": healthy, "workers": found})

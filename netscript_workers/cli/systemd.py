@@ -83,6 +83,7 @@ def systemd(
     wanted = UnitOptions(
         role=(role or (Role.RUN if several else Role.COMBINED)).value,
         command=str(_command()),
+        interpreter=str(Path(sys.executable).resolve()),
         account=run_as,
         user=user,
         memory_max=memory_max,

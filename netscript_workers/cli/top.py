@@ -38,7 +38,7 @@ def top(once: _Once = False, every: _Every = "1s", config: options.Config = None
 
 def _print(seen: top_view.Look) -> None:
     render.data(f"{render.count(seen.dead, 'dead letter')}, {len(seen.running)} running\n")
-    render.table(top_view.LANE_HEADINGS, top_view.lane_rows(seen, {}), numbers=top_view.LANE_HEADINGS[1:5])
+    render.table(top_view.LANE_HEADINGS, top_view.lane_rows(seen), numbers=top_view.LANE_HEADINGS[1:6])
     render.data("")
     render.table(top_view.RUN_HEADINGS, top_view.run_rows(seen), numbers=["FOR"])
     render.data("")

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from netscript_workers.cli import top_view
 from netscript_workers.errors import EngineError
@@ -23,7 +23,7 @@ _KEYS: Final = {b"\x1b[A": "up", b"\x1b[B": "down", b"k": "up", b"j": "down", b"
 async def look(engine: "Engine") -> top_view.Look:
     """Look at the queue now, within a bound."""
     async with asyncio.timeout(_BOUND_S):
-        return await top_view.look(engine, time.time_ns() // 1_000_000, time.monotonic())
+        return await top_view.look(engine, time.time_ns() // 1_000_000)
 
 
 class Screen:
@@ -35,10 +35,14 @@ class Screen:
         self._period_s = period_s
         self._keys: asyncio.Queue[str] = asyncio.Queue()
         self._seen: top_view.Look | None = None
-        self._rates: Any = {}
         self._table = "lanes"
         self._row = 0
-        self._said = ""
+        self._chosen: str | None = (
+            None  # the topic or the execution in that row, which may move at the next look
+        )
+        self.said = ""
+        """What the last line says: what came of a key, or that the queue is away."""
+        self._is_away = False
 
     async def run(self) -> None:
         """Draw until told to end."""
@@ -52,7 +56,7 @@ class Screen:
             due = 0.0
             while True:
                 if time.monotonic() >= due:
-                    await self._look_again()
+                    await self.look_again()
                     due = time.monotonic() + self._period_s
                 self._draw(live)
                 with contextlib.suppress(TimeoutError):
@@ -60,47 +64,67 @@ class Screen:
                         key = await self._keys.get()
                         if key == "q":
                             return
-                        await self._act(key)
+                        await self.press(key)
 
-    async def _look_again(self) -> None:
+    async def look_again(self) -> None:
+        """Look at the queue; one that does not answer is said to be away, and what was seen last stays."""
         try:
-            seen = await look(self._engine)
+            self._seen = await look(self._engine)
         except (EngineError, TimeoutError) as error:
-            self._said = f"the queue does not answer: {error}"
+            self.said = f"the queue does not answer: {str(error) or f'nothing within {_BOUND_S:.0f} s'}"
+            self._is_away = True
             return
-        self._rates = top_view.rates(self._seen, seen)
-        self._seen = seen
+        if self._is_away:
+            self._is_away, self.said = False, ""
+        self._follow()
+
+    def _follow(self) -> None:
+        """Stay with what was chosen: another run may stand in its row now, and must not be cancelled in its place."""
+        ids = self._ids()
+        if self._chosen in ids:
+            self._row = ids.index(self._chosen)
+        elif self._table == "runs":
+            self._row, self._chosen = -1, None
+        else:
+            self._choose(self._row)
+
+    def _choose(self, row: int) -> None:
+        ids = self._ids()
+        self._row = min(max(row, 0), len(ids) - 1)
+        self._chosen = ids[self._row] if ids else None
 
     def _draw(self, live: "Live") -> None:
         if self._seen is None:
-            live.update(self._said, refresh=True)
+            live.update(self.said, refresh=True)
             return
-        self._row = min(self._row, max(self._rows() - 1, 0))
-        live.update(
-            top_view.drawn(self._seen, self._rates, (self._table, self._row), self._said), refresh=True
-        )
+        live.update(top_view.drawn(self._seen, (self._table, self._row), self.said), refresh=True)
 
-    def _rows(self) -> int:
+    def _ids(self) -> list[str]:
         seen = self._seen
         if seen is None:
-            return 0
-        return len(seen.depths) if self._table == "lanes" else len(seen.running)
+            return []
+        return (
+            [one.topic for one in seen.depths] if self._table == "lanes" else [one.id for one in seen.running]
+        )
 
-    async def _act(self, key: str) -> None:
+    async def press(self, key: str) -> None:
+        """Act on a key."""
         if key == "tab":
-            self._table, self._row = ("runs" if self._table == "lanes" else "lanes"), 0
+            self._table = "runs" if self._table == "lanes" else "lanes"
+            self._choose(0)
         elif key in ("up", "down"):
-            self._row = min(max(self._row + (1 if key == "down" else -1), 0), max(self._rows() - 1, 0))
-        elif key in ("p", "c") and self._row < self._rows():
+            self._choose(self._row + (1 if key == "down" else -1))
+        elif key in ("p", "c"):
             try:
-                self._said = await (self._pause() if key == "p" else self._cancel())
-            except EngineError as error:
-                self._said = f"that did not work: {error}"
-            await self._look_again()
+                async with asyncio.timeout(_BOUND_S):
+                    self.said = await (self._pause() if key == "p" else self._cancel())
+            except (EngineError, TimeoutError) as error:
+                self.said = f"that did not work: {str(error) or f'no answer within {_BOUND_S:.0f} s'}"
+            await self.look_again()
 
     async def _pause(self) -> str:
         seen = self._seen
-        if seen is None or self._table != "lanes":
+        if seen is None or self._table != "lanes" or self._chosen is None:
             return "choose a lane first (tab)"
         lane = seen.depths[self._row]
         if lane.paused:
@@ -111,8 +135,8 @@ class Screen:
 
     async def _cancel(self) -> str:
         seen = self._seen
-        if seen is None or self._table != "runs":
-            return "choose a run first (tab)"
+        if seen is None or self._table != "runs" or self._chosen is None:
+            return "choose a run first (tab, up, down)"
         run = seen.running[self._row]
         await self._engine.cancel_many([run.id])
         return f"{run.id} was asked to stop"

@@ -1,6 +1,6 @@
 """What `workers top` draws, from one look at the queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -19,54 +19,60 @@ _BAR: Final = 10
 KEYS: Final = (
     "tab: lanes or runs · up, down: choose · p: pause or resume the lane · c: cancel the run · q: quit"
 )
-LANE_HEADINGS: Final = ("TOPIC", "PENDING", "QUEUED", "RUNNING", "OLDEST", "SHRINK/S", "STATE")
+LANE_HEADINGS: Final = ("TOPIC", "PENDING", "QUEUED", "RUNNING", "OLDEST", "ENDED/S", "STATE")
 RUN_HEADINGS: Final = ("EXECUTION", "TARGET", "TOPIC", "WORKER", "ATTEMPT", "FOR", "MEMORY", "PROGRESS")
 WORKER_HEADINGS: Final = ("WORKER", "HOST", "PID", "ROLE", "BUSY", "SLOTS", "MEMORY", "STATE")
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """The queue at one moment. `now` is ms since 1970 by this host's clock, `at` seconds of a clock that only goes on."""
+    """The queue at one moment. `now` is ms since 1970 by this host's clock."""
 
     depths: Sequence[TopicDepth]
     workers: Sequence[WorkerInfo]
     running: Sequence[Execution]
     dead: int
     now: int
-    at: float
 
 
-async def look(engine: "Engine", now: int, at: float) -> Look:
+async def look(engine: "Engine", now: int) -> Look:
     """Ask the engine for everything shown."""
     from netscript_workers.ports.history import HistoryQuery
 
+    workers = await engine.workers()
     return Look(
-        depths=await engine.depths(),
-        workers=await engine.workers(),
+        depths=lanes_of(await engine.depths(), workers),
+        workers=workers,
         running=await engine.find(HistoryQuery(status=Status.RUNNING, limit=RUNNING_SHOWN)),
         dead=await engine.count_dead(),
         now=now,
-        at=at,
     )
 
 
-def rates(before: Look | None, after: Look) -> Mapping[str, float]:
-    """Return by how many executions a second each lane shrinks; below nothing where more arrive than end."""
-    if before is None or after.at <= before.at:
-        return {}
-    old = {one.topic: _unfinished(one) for one in before.depths}
-    new = {one.topic: _unfinished(one) for one in after.depths}
-    passed = after.at - before.at
-    return {topic: (old.get(topic, 0) - new.get(topic, 0)) / passed for topic in {*old, *new}}
+def lanes_of(depths: Sequence[TopicDepth], workers: Sequence[WorkerInfo]) -> list[TopicDepth]:
+    """Return the lanes by name: those that hold anything or are paused, and those that some worker serves."""
+    lanes = {topic: _empty(topic) for worker in workers for topic in worker.topics}
+    lanes |= {one.topic: one for one in depths}
+    return [lanes[topic] for topic in sorted(lanes)]
 
 
-def lane_rows(seen: Look, by_topic: Mapping[str, float]) -> list[list[str]]:
+def rates(workers: Sequence[WorkerInfo]) -> dict[str, float]:
+    """Return how many executions end in a second in each lane that a worker serves, as all workers together announced it."""
+    by_topic = {topic: 0.0 for worker in workers for topic in worker.topics}
+    for worker in workers:
+        for topic, rate in worker.ended.items():
+            by_topic[topic] = by_topic.get(topic, 0.0) + rate
+    return by_topic
+
+
+def lane_rows(seen: Look) -> list[list[str]]:
     """Return the rows of the lanes."""
+    by_topic = rates(seen.workers)
     return [
         [
             one.topic,
             *(f"{number:,}" for number in (one.pending, one.queued, one.running)),
             render.span(one.oldest_age_ms),
-            f"{by_topic[one.topic]:+.1f}" if one.topic in by_topic else "",
+            f"{by_topic[one.topic]:,.1f}" if one.topic in by_topic else "",
             "paused" if one.paused else "",
         ]
         for one in seen.depths
@@ -108,7 +114,7 @@ def worker_rows(seen: Look) -> list[list[str]]:
     ]
 
 
-def drawn(seen: Look, by_topic: Mapping[str, float], chosen: tuple[str, int], said: str) -> "RenderableType":
+def drawn(seen: Look, chosen: tuple[str, int], said: str) -> "RenderableType":
     """Draw the whole screen; `chosen` is the table and the row that the keys act on."""
     from rich.console import Group
     from rich.text import Text
@@ -116,7 +122,7 @@ def drawn(seen: Look, by_topic: Mapping[str, float], chosen: tuple[str, int], sa
     title = Text(f"{render.count(seen.dead, 'dead letter')}, {len(seen.running)} running", style="bold")
     return Group(
         title,
-        _table("lanes", LANE_HEADINGS, lane_rows(seen, by_topic), chosen),
+        _table("lanes", LANE_HEADINGS, lane_rows(seen), chosen),
         _table("runs", RUN_HEADINGS, run_rows(seen), chosen),
         _table("workers", WORKER_HEADINGS, worker_rows(seen), chosen),
         Text(said, style="yellow"),
@@ -149,5 +155,5 @@ def _progress(execution: Execution) -> str:
     return f"{'█' * full}{'░' * (_BAR - full)} {progress.percent:.0f} % {progress.message or ''}".rstrip()
 
 
-def _unfinished(depth: TopicDepth) -> int:
-    return depth.pending + depth.queued + depth.running
+def _empty(topic: str) -> TopicDepth:
+    return TopicDepth(topic=topic, pending=0, queued=0, running=0, paused=False, oldest_age_ms=None)

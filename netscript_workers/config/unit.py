@@ -61,10 +61,14 @@ ProtectSystem=strict"""
 
 
 class UnitOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How the unit is wanted: `role` is the command, `command` the path of `workers`, `account` who runs it (system flavour)."""
+    """How the unit is wanted: `role` is the command, `command` the path of `workers`, `account` who runs it (system flavour).
+
+    `interpreter` is where the Python of `command` really is: that of a virtual environment is a link, often to one in a home.
+    """
 
     role: str
     command: str
+    interpreter: str = ""
     account: str
     user: bool
     memory_max: int | None = None
@@ -191,7 +195,13 @@ def _places(
     loaded: "Loaded", settings: "Settings", targets: Mapping[str, Target], options: UnitOptions
 ) -> Iterator[str]:
     """Say what stays writable, and whether homes are needed."""
-    needed = (options.command, str(_base(loaded)), str(settings.jobs_dir), str(settings.tasks_dir))
+    needed = (
+        options.command,
+        options.interpreter,
+        str(_base(loaded)),
+        str(settings.jobs_dir),
+        str(settings.tasks_dir),
+    )
     at_home = any(path.startswith(tuple(f"{home}/" for home in _HOMES)) for path in needed)
     yield f"ProtectHome={'read-only' if at_home else 'yes'}"
     state, others = _writable(settings, targets)

@@ -1,5 +1,6 @@
 """What stands where: the counts of a topic, a worker's word of itself, a dead letter."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -35,7 +36,8 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker process says of itself. Times are ms since 1970; `degraded` is what it cannot do now, None for nothing.
 
     `supervisor` is the id of the `workers run` that keeps it, None outside one; `restarts` is how often that started it again.
-    `slots` are its slots' processes, `MOST_SLOTS` at the most.
+    `slots` are its slots' processes, `MOST_SLOTS` at the most. `ended` is how many executions came to their end there in a
+    second, lately, by topic; one without any is not in it.
     """
 
     id: str
@@ -51,6 +53,7 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     supervisor: str | None = None
     restarts: int = 0
     slots: tuple[SlotInfo, ...] = ()
+    ended: Mapping[str, float] = msgspec.field(default_factory=dict[str, float])
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ from netscript_workers.worker.faults import Faults
 from netscript_workers.worker.outage import Outages
 
 if TYPE_CHECKING:
+    from netscript_workers.domain.execution import Execution
+    from netscript_workers.domain.settlement import Settlement
     from netscript_workers.ports.engine import Engine
     from netscript_workers.wiring.worker import WorkerAssembly
 
@@ -78,8 +80,13 @@ class Observatory:
         self._engine, self._assembly = engine, assembly
         self._parts = assembly.outages, assembly.faults
         if self._tally is not None:
-            assembly.worker.observe = self._tally.observe
-            assembly.leases.observe = self._tally.observe
+            count, tally = assembly.pace.observe, self._tally.observe
+
+            def observe(execution: "Execution", settlement: "Settlement") -> None:
+                count(execution, settlement)
+                tally(execution, settlement)
+
+            assembly.worker.observe = assembly.leases.observe = observe
 
     def watch_scheduler(
         self, engine: "Engine", outages: Outages, faults: Faults, lag_ms: Callable[[], float | None]

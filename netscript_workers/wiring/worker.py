@@ -17,6 +17,7 @@ from netscript_workers.ports.queue_admin import WorkerInfo
 from netscript_workers.ports.runner import Runner, SlotReport
 from netscript_workers.ports.service import Service
 from netscript_workers.supervisor.link import Place
+from netscript_workers.telemetry.pace import Pace
 from netscript_workers.worker.faults import Faults
 from netscript_workers.worker.journal import Journal
 from netscript_workers.worker.leases import Leases, LeaseTerms
@@ -50,6 +51,7 @@ class WorkerAssembly:
     runners: Mapping[Mode, Runner]
     faults: Faults
     outages: Outages
+    pace: Pace
 
     def slots(self) -> list[SlotReport]:
         """Tell what every slot is doing."""
@@ -109,8 +111,10 @@ def assemble_worker(
         if fleet is None
         else (fleet,)
     )
+    pace = Pace()
+    worker.observe = leases.observe = pace.observe
     return WorkerAssembly(
-        worker, settler, leases, (settler, journal, leases, *places), runners, faults, outages
+        worker, settler, leases, (settler, journal, leases, *places), runners, faults, outages, pace
     )
 
 
@@ -197,4 +201,5 @@ def describe_worker(
         ),
         supervisor=place.supervisor if place is not None else None,
         restarts=place.restarts if place is not None else 0,
+        ended=assembly.pace.rates(),
     )

@@ -29,3 +29,15 @@ def test_a_worker_that_is_ready_is_health_and_a_scheduler_only_alone(
         main(["health", "--json"])
     assert ended.value.code == status
     assert json.loads(capsys.readouterr().out)["workers"] == found
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "status"), [({**READY, "role": "scheduler"}, 0), ({**HUNG, "role": None}, 1)]
+)
+def test_a_role_asked_for_is_not_hidden_by_another_that_is_ready(monkeypatch, tmp_path, scheduler, status):
+    monkeypatch.chdir(tmp_path)
+    found = [{**READY, "role": "worker", "pid": 1}, {**scheduler, "pid": 2}]
+    monkeypatch.setattr(health, "_ask_all", lambda _settings, _timeout: found)
+    with pytest.raises(SystemExit) as ended:
+        main(["health", "--role", "scheduler", "--json"])
+    assert ended.value.code == status

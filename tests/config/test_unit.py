@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 
+import msgspec
 import pytest
 
 from netscript_workers.config.unit import UnitOptions, escaped, quoted, write_unit
@@ -48,6 +49,15 @@ def values(text, key):
 )
 def test_the_unit_follows_the_config(load, text, key, expected):
     assert values(unit(load(text)), key) == expected
+
+
+@pytest.mark.parametrize(
+    ("interpreter", "homes"),
+    [("/usr/bin/python3.11", "yes"), ("/run/user/7/uv/bin/python3.11", "read-only")],
+)
+def test_a_home_with_the_real_interpreter_of_a_virtual_environment_stays_readable(load, interpreter, homes):
+    options = msgspec.structs.replace(SYSTEM, interpreter=interpreter)
+    assert values(unit(load(""), options), "ProtectHome") == [homes]
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,19 @@ def test_why_sees_a_full_lane_beside_one_that_is_idle(tmp_path):
         project.run("cancel", running, waiting)
 
 
+def test_top_shows_what_ended_in_a_second_though_as_much_arrives(project):
+    with project.daemon():
+        until(lambda: project.run("health").returncode == 0, "readiness")
+
+        def rate():
+            for _ in range(3):
+                project.trigger("noop")
+            lanes = [line.split() for line in project.run("top", "--once").stdout.splitlines()]
+            return next((row[-1] for row in lanes if row and row[0] == "default"), "0.0")
+
+        until(lambda: float(rate()) > 0, "a rate")
+
+
 def test_top_on_a_terminal_pauses_a_lane_cancels_a_run_and_ends(project, port):
     with project.daemon():
         until(lambda: ready(port), "readiness")

@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+from support import leaks
 from support.fresh import ROOT
 
 LEAKS = {
@@ -82,3 +83,16 @@ def test_a_test_may_say_what_it_leaves(tmp_path):
         """
     run = run_pytest(tmp_path, honest)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="descendants are looked at through /proc")
+def test_a_process_is_seen_in_the_midst_of_an_exec_too(tmp_path):
+    script = tmp_path / "execs.sh"
+    script.write_text('[ "$1" -eq 0 ] || exec sh "$0" $(($1 - 1))\n')
+    process = subprocess.Popen(["sh", script, "300"], start_new_session=True)
+    missed = 0
+    while process.poll() is None:
+        seen = leaks.is_marked(str(process.pid))
+        missed += not seen and process.poll() is None
+    assert missed == 0

@@ -31,6 +31,8 @@ HOUSE_DIRECTORIES: set[Path] = set()
 HOUSE_THREADS = ("pytest_timeout", "execnet")
 
 _PROC = Path("/proc")
+_LOOKS_AT_AN_ENVIRONMENT = 3
+_ENV_END = 48  # the field of /proc/PID/stat, counted from the state; 0 until an exec has set it
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _descendants() -> Iterator[tuple[int, str]]:
         return
     seen = set(_children_of(os.getpid()))
     for entry in os.listdir(_PROC):
-        if entry.isdigit() and int(entry) != os.getpid() and int(entry) not in seen and _is_marked(entry):
+        if entry.isdigit() and int(entry) != os.getpid() and int(entry) not in seen and is_marked(entry):
             seen.add(int(entry))
     for pid in seen:
         if not _is_of_the_house(pid):
@@ -161,11 +163,28 @@ def _children_of(pid: int) -> Iterator[int]:
             yield from _children_of(child)
 
 
-def _is_marked(pid: str) -> bool:
+def is_marked(pid: str) -> bool:
+    """Tell whether a process inherits the mark; one in the midst of an exec counts as ours, and the next look tells.
+
+    There the kernel shows an empty environment. On a busy machine a process can stand there for a while, and one look that
+    does not see it would take the ground for clean.
+    """
+    place = _PROC / pid
     try:
-        return f"{MARK}={MARK_VALUE}".encode() in (_PROC / pid / "environ").read_bytes()
+        for _ in range(_LOOKS_AT_AN_ENVIRONMENT):
+            if environment := (place / "environ").read_bytes():
+                return f"{MARK}={MARK_VALUE}".encode() in environment
+            (place / "exe").readlink()  # OSError: a zombie, or a thread of the kernel
+            if _has_no_environment_yet(place):
+                return True
     except OSError:
         return False  # gone, or not ours
+    return False  # it was started with none
+
+
+def _has_no_environment_yet(place: Path) -> bool:
+    fields = (place / "stat").read_text().rpartition(")")[2].split()
+    return fields[_ENV_END] == "0" and fields[0] != "Z"
 
 
 def _is_of_the_house(pid: int) -> bool:
