@@ -82,7 +82,8 @@ class ForkSource:
             if not self._users:
                 if sys.platform == "win32":
                     raise SlotError(
-                        'slots of their own need Linux or macOS; set `runtime = "in-process"` on Windows'
+                        'slots of their own need Linux or macOS; on Windows set `runtime = "in-process"` and give jobs '
+                        "neither permissions nor limits, or run the daemon in WSL"
                     )
                 self.adoption.hold()
                 try:

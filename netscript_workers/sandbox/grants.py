@@ -33,8 +33,10 @@ def resolve(permissions: Permissions, cwd: str, search_path: str) -> Grants:
     """Look up what `permissions` name. Relative paths are relative to `cwd`, programs are found in `search_path`."""
     problems: list[str] = []
     links: dict[str, str] = {}
-    read = _paths(permissions.read, cwd, links, None)
     write = _paths(permissions.write, cwd, links, problems)
+    read = _paths(permissions.read, cwd, links, None)
+    problems += _led_out("read", permissions.read, permissions.write, cwd)
+    problems += _led_out("write", permissions.write, permissions.write, cwd)
     return Grants(
         net=_hosts(permissions.net, problems),
         read=read,
@@ -103,6 +105,28 @@ def _paths(
         elif problems is not None:
             problems.append(f"write: there is no {real}; make it, or grant its directory")
     return True if "/" in found else tuple(found)
+
+
+def _led_out(kind: str, grant: Grant, write: Grant, cwd: str) -> list[str]:
+    """Find paths of `grant` that lead out of a directory of `write` they lie in: an earlier run may have put a link there."""
+    if isinstance(grant, bool) or isinstance(write, bool):
+        return []
+    writable = [os.path.realpath(_place(entry, cwd)) for entry in write]
+    found: list[str] = []
+    for place in (_place(entry, cwd) for entry in grant):
+        real = Path(os.path.realpath(place))
+        steps = [Path(os.path.realpath(step.parent)) / step.name for step in (place, *place.parents)]
+        for directory in writable:
+            passes = any(directory in map(str, step.parents) for step in steps)
+            if passes and not real.is_relative_to(directory):
+                cure = f"name where it leads, {real}, if that is meant"
+                found.append(f"{kind}: {place} leads out of {directory}, which may be written; {cure}")
+                break
+    return found
+
+
+def _place(entry: str, cwd: str) -> Path:
+    return Path(os.path.normpath(os.path.join(cwd, os.path.expanduser(entry))))
 
 
 def _programs(

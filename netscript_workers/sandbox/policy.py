@@ -69,7 +69,7 @@ def _in_rooms(grants: Grants, limits: Limits, needs: Needs, host: Host) -> Rules
         if host.landlock
         else (),
         denies_tcp=not grants.net,
-        filter=_filter(grants, host, local_sockets=bool(grants.net is True or grants.write)),
+        filter=_filter(grants, host, local_sockets=_has_local_sockets(grants)),
         may_exec=bool(grants.run),
         limits=resource_limits(
             limits, reserves_memory=needs.reserves_memory, counts_processes=counts_processes(host)
@@ -91,6 +91,20 @@ def _on_the_host(grants: Grants, limits: Limits, needs: Needs, host: Host) -> Ru
     )
 
 
+def _has_local_sockets(grants: Grants) -> bool:
+    """Tell whether a run with a view may make local sockets.
+
+    A socket that can be seen can be connected to, however it is shown: read-only mounts do not count, and neither does
+    Landlock. So a directory that may be read and not be written closes all of them: there may be one of Docker's in it.
+    """
+    if grants.write is True:
+        return True
+    if not (grants.write or grants.net is True) or grants.read is True:
+        return False
+    writable = _granted(grants.write)
+    return all(_covers(writable, path) or os.path.isfile(path) for path in _granted(grants.read))
+
+
 def _filter(grants: Grants, host: Host, *, local_sockets: bool) -> bytes:
     families: list[int] = [socket.AF_UNIX] if local_sockets else []
     if grants.net:
@@ -104,8 +118,10 @@ def _filter(grants: Grants, host: Host, *, local_sockets: bool) -> bytes:
             may_exec=bool(grants.run),
             has_view=host.has_rooms,
             has_ipc=host.has_rooms,
+            has_processes=host.has_rooms,
             memfd=not isinstance(grants.run, tuple) or not grants.run,
             metadata=grants.write is True,
+            watches=grants.read is True or grants.write is True,
         ),
         MACHINES[host.machine],
     )

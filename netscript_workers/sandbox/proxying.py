@@ -5,18 +5,28 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from netscript_workers.sandbox.hosts import Covering, allowed, host_of, split_port
 
-_MAX_HEAD: Final = 64 * 1024
+MAX_HEAD: Final = 64 * 1024
 _HEAD_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 30.0
 _CHUNK: Final = 65_536
 _HTTP_PORT: Final = 80
+_IPV6: Final = 6
 _PER_HOP: Final = frozenset(
     {b"connection", b"proxy-connection", b"keep-alive", b"proxy-authorization", b"upgrade"}
+)
+# Where clouds tell a machine its own credentials, beside the link-local 169.254.169.254.
+_TELL_CREDENTIALS: Final = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+    )
 )
 
 
@@ -31,7 +41,7 @@ class RefusedError(Exception):
 
 
 class Exchange:
-    """Serves one connection. `refuse` is told what was asked for and is not listed."""
+    """Serves one connection. `refuse` is told what is not listed; hosts are looked up on `threads` (None: the loop's own)."""
 
     def __init__(
         self,
@@ -39,11 +49,13 @@ class Exchange:
         writer: asyncio.StreamWriter,
         rules: Sequence[Covering],
         refuse: Callable[[str], None],
+        threads: Executor | None = None,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._rules = rules
         self._refuse = refuse
+        self._threads = threads
 
     async def serve(self) -> None:
         """Read one request, and pass bytes both ways until either side ends; never raises for what a peer does."""
@@ -87,7 +99,7 @@ class Exchange:
     async def _connect(self, request: _Request) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                addresses = await _addresses(request.host, request.port)
+                addresses = await _addresses(request.host, request.port, self._threads)
                 fault: OSError | None = None
                 for address in addresses:
                     try:
@@ -110,9 +122,13 @@ def parse(head: bytes) -> _Request:
     """Read the head of a request to a proxy; raises `RefusedError`.
 
     A plain request is sent on in the form a server expects, and for that one request only: the next one on the same
-    connection might name another host.
+    connection might name another host. What it says of its host is replaced by the host that was asked of us (RFC 9112, 3.2.2).
     """
     first, *headers = head[:-4].split(b"\r\n")
+    if any(
+        line.translate(None, b"\r\n\0") != line or line[:1] in (b" ", b"\t") for line in (first, *headers)
+    ):
+        raise RefusedError("the head of the request is not as HTTP has it: a line within a line", 400)
     words = first.split(b" ")
     if len(words) != 3 or not words[2].startswith(b"HTTP/1."):  # noqa: PLR2004 - method, target and version
         raise RefusedError("this is no request to an HTTP proxy", 400)
@@ -130,19 +146,23 @@ def parse(head: bytes) -> _Request:
         host, port = host_of(url.hostname), url.port or _HTTP_PORT
     except (ValueError, UnicodeDecodeError) as error:
         raise RefusedError(f"the address cannot be read: {error}", 400) from None
-    kept = [line for line in headers if line.split(b":", 1)[0].strip().lower() not in _PER_HOP]
+    kept = [line for line in headers if line.split(b":", 1)[0].strip().lower() not in {*_PER_HOP, b"host"}]
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    lines = [b" ".join((method, path.encode(), version)), *kept, b"Connection: close"]
+    place = f"[{host}]" if ":" in host else host
+    place += "" if port == _HTTP_PORT else f":{port}"
+    begin = b" ".join((method, path.encode(), version))
+    lines = [begin, b"Host: " + place.encode(), *kept, b"Connection: close"]
     return _Request(host, port, b"\r\n".join(lines) + b"\r\n\r\n")
 
 
-async def _addresses(host: str, port: int) -> list[str]:
+async def _addresses(host: str, port: int, threads: Executor | None) -> list[str]:
     """Look a host up. A name does not lead to this very machine or its link; an address that was listed as such may."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(threads, look_up)
     addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
     if host == "localhost" or _is_address(host):
         return addresses
-    safe = [each for each in addresses if not _is_own(each)]
+    safe = [each for each in addresses if not leads_here(each)]
     if not safe:
         raise RefusedError(f"{host} leads to this machine itself; list its address to allow that", 403)
     return safe
@@ -156,10 +176,23 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _is_own(text: str) -> bool:
+def leads_here(text: str) -> bool:
+    """Tell whether an address is this machine's own, or where a cloud tells this machine its credentials."""
     address = ipaddress.ip_address(text.split("%", 1)[0])
     plain = getattr(address, "ipv4_mapped", None) or address
-    return plain.is_loopback or plain.is_link_local or plain.is_unspecified
+    if plain.is_loopback or plain.is_link_local or plain.is_unspecified or plain in _TELL_CREDENTIALS:
+        return True
+    return _is_of_an_interface(str(plain), socket.AF_INET6 if plain.version == _IPV6 else socket.AF_INET)
+
+
+def _is_of_an_interface(address: str, family: int) -> bool:
+    """Tell whether packets to `address` would come from it: then it is this machine's own. Nothing is sent."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((address, _HTTP_PORT))
+        except OSError:
+            return False  # not to be reached at all
+        return probe.getsockname()[0] == address
 
 
 _Way = tuple[asyncio.StreamReader, asyncio.StreamWriter]

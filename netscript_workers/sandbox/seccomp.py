@@ -100,6 +100,28 @@ _METADATA: Final = [
 ]
 # Shared by all processes of the machine unless there is a room of its own for them.
 _SHARED_MEMORY: Final = ("shmget", "semget", "msgget", "mq_open")
+# What one process may do to another of its user without a signal: without a room for processes, only to itself. The values
+# are what the first arguments must be: of a call on a process 0 (this one), before it the kind of what is named.
+_ON_PROCESSES: Final = {
+    "prlimit64": (0,),
+    "sched_setaffinity": (0,),
+    "sched_setattr": (0,),
+    "sched_setparam": (0,),
+    "sched_setscheduler": (0,),
+    "setpriority": (0, 0),
+    "ioprio_set": (1, 0),
+}
+# A descriptor that may only be read is enough for file systems' own calls: flags, verity, subvolumes. Landlock does not look at
+# them. Those that only tell something, or need a file that may be written, stay.
+_OF_FILE_SYSTEMS: Final = (0x6600, 0x7600, 0x5800, 0x9400, 0xF500)  # their types: f, v, X, btrfs, f2fs
+_TYPE_OF_REQUEST: Final = 0xFF00
+_HARMLESS_REQUESTS: Final = (
+    0x80086601,  # FS_IOC_GETFLAGS
+    0x801C581F,  # FS_IOC_FSGETXATTR
+    0xC020660B,  # FS_IOC_FIEMAP
+    0x40049409,  # FICLONE
+    0x4020940D,  # FICLONERANGE
+)
 _NEW_ROOMS: Final = 0x7E020080  # every CLONE_NEW… flag
 _TTY_INJECTION: Final = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 _NEW_LISTENER: Final = 1 << 3
@@ -109,6 +131,7 @@ _TYPE_BITS: Final = 0xF
 _EPERM: Final = bpf.errno(errno.EPERM)
 _EACCES: Final = bpf.errno(errno.EACCES)
 _ENOSYS: Final = bpf.errno(errno.ENOSYS)
+_ENOTTY: Final = bpf.errno(errno.ENOTTY)
 _NETLINK: Final = 16
 
 
@@ -117,7 +140,9 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
 
     `families` are the socket families that may be made; `raw` whether of any type, else streams and datagrams only.
     `may_exec` whether programs may be started; without, the one start is judged by whoever listens. `has_view` and
-    `has_ipc`: there is a view of the files, and a room for shared memory, of the run's own. `memfd`: files without a name.
+    `has_ipc`: there is a view of the files, and a room for shared memory, of the run's own; `has_processes` one for processes.
+    `memfd`: files without a name. `metadata` (modes, times, flags of files) and `watches` (names in directories that cannot be
+    listed) matter without a view.
     """
 
     families: tuple[int, ...] = ()
@@ -125,8 +150,10 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
     may_exec: bool = True
     has_view: bool = True
     has_ipc: bool = True
+    has_processes: bool = True
     memfd: bool = True
     metadata: bool = True
+    watches: bool = True
 
 
 @functools.lru_cache(maxsize=64)
@@ -156,6 +183,8 @@ def _plain(calls: Calls) -> list[tuple[str, int]]:
     denied.append(("clone3", _ENOSYS))  # its flags stand in memory, unseen; the C library goes back to clone
     if not calls.has_view and not calls.metadata:
         denied += [(name, _EPERM) for name in _METADATA]
+    if not calls.has_view and not calls.watches:
+        denied.append(("inotify_add_watch", _EACCES))
     if not calls.has_ipc:
         denied += [(name, _EPERM) for name in _SHARED_MEMORY]
     if not calls.memfd:
@@ -174,6 +203,12 @@ def _with_arguments(calls: Calls) -> dict[str, bpf.Program]:
     ioctl.load(bpf.argument_at(1))
     for request in _TTY_INJECTION:
         ioctl.if_equal(request, _EPERM)
+    if not calls.has_view and not calls.metadata:
+        for request in _HARMLESS_REQUESTS:
+            ioctl.if_equal(request, bpf.ALLOW)
+        ioctl.keep_bits(_TYPE_OF_REQUEST)
+        for kind in _OF_FILE_SYSTEMS:
+            ioctl.if_equal(kind, _ENOTTY)
     ioctl.verdict(bpf.ALLOW)
     prctl = bpf.Program()
     prctl.load(bpf.argument_at(0))
@@ -194,7 +229,17 @@ def _with_arguments(calls: Calls) -> dict[str, bpf.Program]:
         "seccomp": seccomp,
         "socketpair": pairs,
         "socket": _sockets(calls),
+        **({} if calls.has_processes else {name: _only(first) for name, first in _ON_PROCESSES.items()}),
     }
+
+
+def _only(first: tuple[int, ...]) -> bpf.Program:
+    body = bpf.Program()
+    for index, value in enumerate(first):
+        body.load(bpf.argument_at(index))
+        body.unless_equal(value, _EPERM)
+    body.verdict(bpf.ALLOW)
+    return body
 
 
 def _sockets(calls: Calls) -> bpf.Program:

@@ -185,6 +185,7 @@ async def play(verbs: list[tuple[Any, ...]], clocks: tuple[Clock, Clock], engine
 ANY_VERBS = st.lists(VERB, min_size=4, max_size=40)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(ANY_VERBS)
 def test_deno_kv_answers_as_memory_does(verbs):

@@ -64,11 +64,19 @@ ALLOWED = {
     ),
     "read everything": ("print(open(AT['secret']).read())", {"read": True}),
     "write everything": ("open(AT['beside'] + '/new', 'w').close()", {"write": True}),
+    "talk over a local socket": (
+        "from socket import *; a, b = (socket(AF_UNIX) for _ in '12'); n = AT['out'] + '/x'; a.bind(n)\na.listen(); b.connect(n)",
+        {"read": False},
+    ),
+    "limit itself": (
+        "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0)); os.nice(1); os.sched_setaffinity(0, os.sched_getaffinity(0))",
+        {},
+    ),
     "see granted variables": ("assert os.environ['GRANTED'] == '1'", {"env": ("GRANTED",)}),
 }
 
-# Semaphores are files of the whole machine, unless there is a view with a /dev/shm of its own.
-SHARED = {"fork a pool"}
+# Semaphores are files of the whole machine, unless there is a view with a /dev/shm of its own; and so are local sockets.
+SHARED = {"fork a pool", "talk over a local socket"}
 
 
 @ways

@@ -60,7 +60,10 @@ NETWORK = Permissions(net=True)
 def test_an_attack_succeeds_unconfined(who, name):
     if who != "root" and name in attacks.ROOT_ONLY:
         pytest.skip("only root could do that in the first place")
-    assert results(USERS[who], None, without_rooms=False)[name] == ""
+    stopped = results(USERS[who], None, without_rooms=False)[name]
+    if name == "flag_what_is_readable" and "Inappropriate ioctl" in stopped:
+        pytest.skip("files have no flags in this file system")
+    assert stopped == ""
 
 
 @pytest.mark.parametrize("name", sorted(attacks.ATTACKS))

@@ -130,8 +130,12 @@ def test_a_name_that_leads_to_this_machine_is_refused():
             b"GET /a?b HTTP/1.1\r\nHost: h.example\r\n",
         ),
         (
+            b"GET http://h.example:81/ HTTP/1.1\r\nHost: other.example\r\nhOsT : third.example\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: h.example:81\r\nConnection: close",
+        ),
+        (
             b"GET http://h.example HTTP/1.1\r\nProxy-Authorization: x\r\n\r\n",
-            b"GET / HTTP/1.1\r\nConnection: close",
+            b"GET / HTTP/1.1\r\nHost: h.example\r\nConnection: close",
         ),
     ],
 )
@@ -152,6 +156,9 @@ def test_a_request_is_sent_on_as_a_server_expects_it(head, forward):
         b"\x16\x03\x01\r\n\r\n",
         b"GET http://h\xff/ HTTP/1.1\r\n\r\n",
         b"GET http://a@[::1/ HTTP/1.1\r\n\r\n",
+        b"GET http://h.example/ HTTP/1.1\r\nX: a\nHost: other.example\r\n\r\n",
+        b"GET http://h.example/ HTTP/1.1\r\nX: a\r\n Host: other.example\r\n\r\n",
+        b"GET http://h.example/ HTTP/1.1\r\nX: a\rHost: other.example\r\n\r\n",
     ],
 )
 def test_what_is_no_request_to_a_proxy_is_refused(head):

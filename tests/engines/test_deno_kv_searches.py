@@ -93,6 +93,7 @@ async def store(request, tmp_path):
     await opened.close()
 
 
+@pytest.mark.slow
 async def test_every_combination_finds_what_it_should(store):
     opened, _, _, made = store
     for target, topic, status in itertools.product(TARGETS, TOPICS, STATUSES):

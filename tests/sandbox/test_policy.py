@@ -1,14 +1,19 @@
 """The policy as a table: what is granted, what the host can do, what is decided."""
 
+import socket
+
 import pytest
 
+from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Limits
 from netscript_workers.sandbox import landlock, namespaces
 from netscript_workers.sandbox.gaps import gaps_in
-from netscript_workers.sandbox.grants import Grants
+from netscript_workers.sandbox.grants import Grants, resolve
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.hosts import parse
+from netscript_workers.sandbox.numbers import MACHINES
 from netscript_workers.sandbox.policy import Needs, plan
+from netscript_workers.sandbox.seccomp import Calls, compiled
 
 FULL = Host(kernel="6.18", machine="x86_64", landlock=7, is_root=False, rooms_missing="", filter_missing="")
 BARE = Host(kernel="6.18", machine="x86_64", landlock=7, is_root=False, rooms_missing="no", filter_missing="")
@@ -85,6 +90,53 @@ def test_parents_are_shown_before_what_is_in_them():
     rules = plan(Grants(read=("/a",), write=("/a/b/c",)), Limits(), Needs(), FULL).rules
     paths = [bind.path for bind in rules.view.binds]
     assert paths.index(b"/a") < paths.index(b"/a/b/c")
+
+
+@pytest.mark.parametrize(
+    ("grants", "has"),
+    [
+        (Grants(), False),
+        (Grants(read=("/srv",)), False),
+        (Grants(write=("/out",)), True),
+        (Grants(net=True), True),
+        (ALL, True),
+        (Grants(read=True, write=("/out",)), False),
+        (Grants(read=True, net=True), False),
+        (Grants(read=("/run",), write=("/out",)), False),
+        (Grants(read=("/run",), net=True), False),
+        (Grants(read=("/out/in", "/etc/passwd"), write=("/out",)), True),
+    ],
+)
+def test_local_sockets_are_closed_where_one_of_others_could_be_seen(grants, has):
+    filters = [
+        compiled(
+            Calls(
+                families=families, may_exec=bool(grants.run), raw=grants.net is True, metadata=grants is ALL
+            ),
+            MACHINES["x86_64"],
+        )
+        for families in _families(grants)
+    ]
+    assert plan(grants, Limits(), Needs(), FULL).rules.filter == filters[has]
+
+
+def _families(grants):
+    others = (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK) if grants.net is True else ()
+    return others, (socket.AF_UNIX, *others)
+
+
+def test_a_grant_that_earlier_runs_could_have_led_elsewhere_is_refused(tmp_path):
+    for name in ("work/in", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    permissions = Permissions(read=("./work/in", "./elsewhere"), write=("./work",))
+    assert resolve(permissions, str(tmp_path), "/usr/bin").problems == ()
+    (tmp_path / "work" / "in").rmdir()
+    (tmp_path / "work" / "in").symlink_to("/")
+    (problem,) = resolve(permissions, str(tmp_path), "/usr/bin").problems
+    assert problem.startswith(f"read: {tmp_path}/work/in leads out of {tmp_path}/work")
+    (tmp_path / "way").symlink_to("work")
+    (problem,) = resolve(Permissions(write=("./work", "./way/in/etc")), str(tmp_path), "/usr/bin").problems
+    assert problem.startswith("write: ")
 
 
 def test_the_own_tmp_gives_way_to_a_granted_one():

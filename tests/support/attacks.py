@@ -5,9 +5,12 @@ Imports nothing but the standard library: it runs under the system's own Python.
 """
 
 import ctypes
+import fcntl
 import json
 import os
+import resource
 import signal
+import struct
 import sys
 
 try:
@@ -96,6 +99,19 @@ def touch_what_is_readable(at):
     os.utime(at["readable"], (1, 1))
 
 
+def flag_what_is_readable(at):
+    fd = os.open(at["readable"], os.O_RDONLY)
+    flags = bytearray(8)
+    fcntl.ioctl(fd, 0x80086601, flags)
+    (number,) = struct.unpack("=q", flags)
+    fcntl.ioctl(fd, 0x40086602, struct.pack("=q", number ^ 0x40))  # “no dump”
+
+
+def watch_outside(at):
+    watch = checked(LIBC.inotify_init1(0))
+    checked(LIBC.inotify_add_watch(watch, at["beside"].encode(), 0x100))
+
+
 def move_what_is_readable(at):
     os.rename(at["movable"], at["out"] + "/moved")
 
@@ -171,6 +187,30 @@ def signal_victim(at):
 
 def signal_daemon(at):
     os.kill(at["daemon"], 0)
+
+
+def limit_victim(at):
+    resource.prlimit(at["victim"], resource.RLIMIT_CORE, resource.prlimit(at["victim"], resource.RLIMIT_CORE))
+
+
+def limit_daemon(at):
+    resource.prlimit(at["daemon"], resource.RLIMIT_CORE, resource.prlimit(at["daemon"], resource.RLIMIT_CORE))
+
+
+def slow_victim_down(at):
+    os.setpriority(os.PRIO_PROCESS, at["victim"], os.getpriority(os.PRIO_PROCESS, at["victim"]))
+
+
+def slow_reads_of_victim_down(at):
+    syscall(number(251, 30), 1, at["victim"], (2 << 13) | 7)
+
+
+def take_processors_from_victim(at):
+    os.sched_setaffinity(at["victim"], os.sched_getaffinity(at["victim"]))
+
+
+def reschedule_victim(at):
+    os.sched_setscheduler(at["victim"], os.sched_getscheduler(at["victim"]), os.sched_param(0))
 
 
 def hold_victim(at):

@@ -71,6 +71,11 @@ def local_path(at):
         client.connect(at["socket"])
 
 
+def local_path_that_is_readable(at):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(at["readable_socket"])
+
+
 def local_abstract(at):
     with socket.socket(socket.AF_UNIX) as client:
         client.connect("\0" + at["abstract"])

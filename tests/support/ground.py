@@ -44,6 +44,7 @@ class Ground:
             "victim": victim,
             "daemon": os.getpid() if os.geteuid() == os.stat(root).st_uid else victim,
             "socket": str(root / "secret" / "socket"),
+            "readable_socket": str(root / "granted" / "socket"),
             "abstract": abstract,
             **ports,
         }
@@ -84,6 +85,7 @@ def _victim(root: Path, user: int) -> Iterator[tuple[int, dict[str, int], str]]:
             "-I",
             str(root / "work" / "victim.py"),
             str(root / "secret" / "socket"),
+            str(root / "granted" / "socket"),
             abstract,
         ],
         stdin=subprocess.PIPE,

@@ -33,6 +33,10 @@ HOUSE_THREADS = ("pytest_timeout", "execnet")
 _PROC = Path("/proc")
 _LOOKS_AT_AN_ENVIRONMENT = 3
 _ENV_END = 48  # the field of /proc/PID/stat, counted from the state; 0 until an exec has set it
+# Processes that were looked at and are none of ours, and how often: a look is two system calls and a lock, and there are two
+# looks at all of the machine in every test. One that is just being started has no environment yet, so once is not enough.
+_LOOKS_ENOUGH = 3
+_strangers: dict[str, int] = {}
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,16 @@ def _descendants() -> Iterator[tuple[int, str]]:
     if not _PROC.is_dir():
         return
     seen = set(_children_of(os.getpid()))
-    for entry in os.listdir(_PROC):
-        if entry.isdigit() and int(entry) != os.getpid() and int(entry) not in seen and is_marked(entry):
+    entries = {entry for entry in os.listdir(_PROC) if entry.isdigit()}
+    for gone in _strangers.keys() - entries:
+        del _strangers[gone]
+    for entry in entries - {str(os.getpid()), *map(str, seen)}:
+        if _strangers.get(entry, 0) >= _LOOKS_ENOUGH:
+            continue
+        if is_marked(entry):
             seen.add(int(entry))
+        else:
+            _strangers[entry] = _strangers.get(entry, 0) + 1
     for pid in seen:
         if not _is_of_the_house(pid):
             yield pid, _describe(pid)

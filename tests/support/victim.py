@@ -6,13 +6,14 @@ import sys
 
 
 def main():
-    place, abstract = sys.argv[1:]
+    place, readable, abstract = sys.argv[1:]
     tcp = socket.create_server(("127.0.0.1", 0))
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 0))
-    path = socket.socket(socket.AF_UNIX)
-    path.bind(place)
-    path.listen()
+    paths = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+    for path, name in zip(paths, (place, readable), strict=True):
+        path.bind(name)
+        path.listen()
     hidden = socket.socket(socket.AF_UNIX)
     hidden.bind("\0" + abstract)
     hidden.listen()
