@@ -101,7 +101,10 @@ class Attended(Watch):
                 os.close(fd)
 
     def _hear_once(self) -> None:
-        data = self._channel.recv(MAX_BYTES)
+        try:
+            data = self._channel.recv(MAX_BYTES)
+        except ConnectionError:  # it was killed before it had read its order
+            data = b""
         if data.startswith(REFUSED):
             self._tell(_decode(data.removeprefix(REFUSED)))
         elif data:

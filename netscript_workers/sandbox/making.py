@@ -64,7 +64,7 @@ class Maker:
             self._receive()
             rooms, self._rooms = self._rooms, None
             if rooms is None:
-                return None
+                continue
             if rooms.take(order, rules, fds):
                 return rooms
             self._unused.add(rooms.pid)
@@ -79,17 +79,19 @@ class Maker:
         data = _encode(_Wish(order.cwd, order.confinement.rules))
         if not rules.rooms or not rules.has_program or len(data) > MAX_BYTES:
             return
-        with contextlib.suppress(OSError):  # then there are none, and whoever needs some says why
-            if self._connection is None:
-                self._pid, self._connection = _start()
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
-                try:
+        with contextlib.ExitStack() as undo:
+            try:
+                if self._connection is None:
+                    self._pid, self._connection = _start()
+                ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                undo.callback(ours.close)
+                with theirs:
                     socket.send_fds(self._connection, [data], [theirs.fileno()])
-                except OSError:
-                    ours.close()
-                    raise
-            self._asked = (rules, order.cwd, ours)
+            except OSError:
+                self._lose()  # so there are none now; whoever needs some tries once more, then says why
+            else:
+                undo.pop_all()
+                self._asked = (rules, order.cwd, ours)
 
     def owns(self, pid: int) -> bool:
         """Tell whether this child of the keeper is no program's; waits for what is being made."""
