@@ -17,6 +17,7 @@ from netscript_workers.processes.spawn_messages import Refused, Spawn
 from netscript_workers.sandbox import enter, namespaces
 from netscript_workers.sandbox.attending import MAX_BYTES, READY, REFUSED, WAY_OUT, Attended
 from netscript_workers.sandbox.ground import Ground
+from netscript_workers.sandbox.limits import without_watcher
 from netscript_workers.sandbox.rules import Program, Rules, lasting
 
 _FDS: Final = 3
@@ -110,6 +111,7 @@ def stand_by(rules: Rules, cwd: bytes, channel: socket.socket, identity: namespa
             with enter.listen_inside() as listening:
                 socket.send_fds(channel, [WAY_OUT], [listening.fileno()])
         os.chdir(cwd)
+        rules = msgspec.structs.replace(rules, limits=without_watcher(rules.limits))
         enter.go_on(kernel, process, rules, channel, cwd, program)
     except BaseException as error:  # noqa: BLE001 - it must be seen, and must not reach the maker's code
         if serial:  # else whoever has the order tries it otherwise, and tells what prevents it
