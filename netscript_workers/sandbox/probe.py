@@ -2,11 +2,14 @@
 
 import os
 import platform
+import select
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NoReturn
 
 import msgspec
 
+from netscript_workers.processes.tree import end_families
 from netscript_workers.sandbox import landlock, namespaces, view
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.kernel import PR_SET_NO_NEW_PRIVS, Kernel
@@ -17,6 +20,11 @@ from netscript_workers.sandbox.seccomp import Calls, compiled
 
 _ROOMS: Final = namespaces.NEW_FILES | namespaces.NEW_IPC | namespaces.NEW_PIDS | namespaces.NEW_NETWORK
 _MAX_TEXT: Final = 4096
+_SECONDS: Final = 10.0
+
+
+class _ToldError(Exception):
+    """A child of the attempt has failed, and told why."""
 
 
 def probe() -> Host:
@@ -34,30 +42,30 @@ def probe() -> Host:
         )
     kernel = Kernel(machine)
     is_root = os.getuid() == 0
-    missing = _tried(lambda: _try_rooms(kernel, namespaces.NEW_USER | _ROOMS))
+    missing = _tried(lambda fd: _try_rooms(kernel, namespaces.NEW_USER | _ROOMS, fd))
     user_rooms = not missing
     if missing and is_root:
-        missing = _tried(lambda: _try_rooms(kernel, _ROOMS)) and missing
+        missing = _tried(lambda fd: _try_rooms(kernel, _ROOMS, fd)) and missing
     return Host(
         kernel=platform.release(),
         machine=machine.name,
         landlock=landlock.abi_version(kernel),
         is_root=is_root,
         rooms_missing=missing,
-        filter_missing=_tried(lambda: _try_filter(kernel, machine)),
+        filter_missing=_tried(lambda _: _try_filter(kernel, machine)),
         user_rooms=user_rooms,
     )
 
 
-def _try_rooms(kernel: Kernel, rooms: int) -> None:
+def _try_rooms(kernel: Kernel, rooms: int, fd: int) -> None:
     namespaces.open_rooms(kernel, rooms)
     namespaces.raise_loopback()
     pid = os.fork()
     if pid == 0:
-        _end_with(lambda: view.enter(kernel, View(own_tmp=4096), b"/"), 2)
+        _end_with(lambda _: view.enter(kernel, View(own_tmp=4096), b"/"), fd)
     _, status = os.waitpid(pid, 0)
     if status != 0:
-        raise OSError(1, "a view of the files cannot be made (see above)")
+        raise _ToldError
 
 
 def _try_filter(kernel: Kernel, machine: Machine) -> None:
@@ -65,26 +73,30 @@ def _try_filter(kernel: Kernel, machine: Machine) -> None:
     os.close(install(kernel, compiled(Calls(may_exec=False), machine)))
 
 
-def _tried(attempt: object) -> str:
-    """Run `attempt` in a child; returns why it failed, or nothing."""
+def _tried(attempt: Callable[[int], None]) -> str:
+    """Run `attempt` in a child, with where it may tell why it failed; returns that, or nothing."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
         _end_with(attempt, writing)
     os.close(writing)
-    text = os.read(reading, _MAX_TEXT).decode("utf-8", "replace")
+    in_time, _, _ = select.select([reading], [], [], _SECONDS)
+    if not in_time:
+        end_families([pid])
+    text = os.read(reading, _MAX_TEXT).decode("utf-8", "replace") if in_time else "the kernel did not answer"
     os.close(reading)
     _, status = os.waitpid(pid, 0)
     return "" if status == 0 else text or f"ended with status {status}"
 
 
-def _end_with(attempt: object, fd: int) -> None:
+def _end_with(attempt: Callable[[int], None], fd: int) -> NoReturn:
     status = 1
     try:
-        if callable(attempt):
-            attempt()
+        attempt(fd)
         status = 0
+    except _ToldError:
+        pass
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the answer
         os.write(fd, str(error.strerror if isinstance(error, OSError) and error.strerror else error).encode())
     finally:
