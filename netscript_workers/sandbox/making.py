@@ -49,6 +49,8 @@ class Maker:
         self._connection: socket.socket | None = None
         self._asked: tuple[Rules, bytes, socket.socket] | None = None  # what is being made
         self._rooms: Rooms | None = None
+        self._last: tuple[Rules, bytes] | None = None  # what the last program needed
+        self._is_likely = True
         self._ended: set[int] = set()  # children of the keeper that ended while something was being made
         self._unused: set[int] = set()  # inits on their way out
 
@@ -59,8 +61,11 @@ class Maker:
         rules = decoded(order.confinement.rules)
         if not rules.rooms or not rules.has_program:
             return None
+        needed = lasting(rules), order.cwd
+        self._is_likely = self._last is None or needed == self._last
+        self._last = needed
         for _ in range(2):  # the ones that are there, or others that are made for this very order
-            self.ask(order)
+            self._make(order)
             self._receive()
             rooms, self._rooms = self._rooms, None
             if rooms is None:
@@ -72,6 +77,11 @@ class Maker:
         return None
 
     def ask(self, order: Spawn) -> None:
+        """Have rooms made like those of `order`, where the next program is likely to need the same."""
+        if self._is_likely:
+            self._make(order)
+
+    def _make(self, order: Spawn) -> None:
         """Have rooms made like those of `order`, unless there are some, or some are being made."""
         if order.confinement is None or self._asked is not None or self._rooms is not None:
             return
@@ -182,6 +192,8 @@ def _make(wishes: socket.socket) -> NoReturn:
                         stand_by(rules, wish.cwd, channel, identity)
             socket.send_fds(wishes, [_encode(_Made(pid, marks))], [mounts])
             os.close(mounts)
+    except BrokenPipeError:
+        pass  # the keeper has given up waiting, or is gone
     except BaseException as error:  # noqa: BLE001 - it must be seen, and must not reach the keeper's code
         os.write(2, f"netscript-workers: the process that makes rooms failed: {error!r}\n".encode())
     finally:

@@ -30,8 +30,8 @@ class Runs:
         self.sandbox = KernelSandbox(Strictness.REQUIRE, hidden, host=host)
         self.waiting = 0
 
-    async def out(self, code, *, env=None, limits=None, cwd="/", **grants):
-        """Run `code` once rooms wait for it; returns what it printed, and whether it ran in those rooms."""
+    async def out(self, code, *, env=None, limits=None, cwd="/", leads_on=True, **grants):
+        """Run `code`; returns what it printed, and if it ran in rooms made ahead. Waits for the next ones if it `leads_on`."""
         order = Order(
             argv=("/bin/bash", "-c", code),
             cwd=cwd,
@@ -47,7 +47,8 @@ class Runs:
             out, err = (_all(fd) for fd in (child.stdout, child.stderr))
             assert exited.status == 0, (out, err, child.refused)
             was_ahead = child.pid == self.waiting
-            await self._until_ready({child.pid, self.waiting})
+            if leads_on:
+                await self._until_ready({child.pid, self.waiting})
             return out, was_ahead
         finally:
             await confined.close()
@@ -131,9 +132,22 @@ async def test_the_waiting_rooms_hold_no_word_of_any_run(runs):
 
 async def test_another_working_directory_or_other_grants_get_rooms_of_their_own(runs, tmp_path):
     await runs.out("true")
-    assert await runs.out("pwd", cwd=str(tmp_path), read=(str(tmp_path),)) == (f"{tmp_path}\n", False)
-    assert await runs.out("pwd", cwd=str(tmp_path), read=(str(tmp_path),)) == (f"{tmp_path}\n", True)
-    assert await runs.out("pwd") == ("/\n", False)
+    there = {"cwd": str(tmp_path), "read": (str(tmp_path),)}
+    assert await runs.out("pwd", leads_on=False, **there) == (f"{tmp_path}\n", False)
+    assert await runs.out("pwd", **there) == (f"{tmp_path}\n", False)
+    assert await runs.out("pwd", **there) == (f"{tmp_path}\n", True)
+    assert await runs.out("pwd", leads_on=False) == ("/\n", False)
+
+
+async def test_nothing_is_made_ahead_while_no_run_is_like_the_one_before(runs, tmp_path):
+    await runs.out("true")
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        await runs.out("true", leads_on=False, read=(str(tmp_path / name),))
+    (keeper,) = children_of(runs.spawner.pid)
+    async with asyncio.timeout(SECONDS):
+        while any(_is_init(pid) for pid in children_of(keeper)):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_granted_file_that_was_replaced_meanwhile_is_seen_as_it_is_now(runs, tmp_path):
