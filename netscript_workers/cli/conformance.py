@@ -1,6 +1,5 @@
 """`workers conformance`: the delivery part of the contract, tried on the user's own server."""
 
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -65,6 +64,7 @@ def conformance(
     Works under a throw-away queue name beside yours, takes about fifteen seconds and deletes what it made.
     """
     import asyncio
+    import secrets
 
     from netscript_workers.cli.session import settings_of
 

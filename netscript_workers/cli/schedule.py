@@ -1,14 +1,15 @@
 """`workers schedule`: when what has a schedule runs next."""
 
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netscript_workers.cli import options, render
-from netscript_workers.domain import wire
-from netscript_workers.domain.coming import ComingTick, coming_ticks
-from netscript_workers.domain.target import Target
+
+if TYPE_CHECKING:
+    from netscript_workers.domain.coming import ComingTick
+    from netscript_workers.domain.target import Target
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +38,7 @@ def schedule(
     Odd are changes of the clocks (a time that is jumped over, or shown twice), and a run that may go on when the next is due.
     """
     from netscript_workers import wiring
+    from netscript_workers.domain.coming import coming_ticks
     from netscript_workers.errors import UnknownTargetError
     from netscript_workers.wiring.once import unknown_target
 
@@ -63,7 +65,7 @@ def schedule(
         render.table(["TARGET", "SCHEDULE", "TIMEZONE", "NEXT", "IN", "NOTE"], rows)
 
 
-def _rows(target: Target, ticks: list[ComingTick], now: int) -> list[list[str]]:
+def _rows(target: "Target", ticks: "list[ComingTick]", now: int) -> list[list[str]]:
     who = [target.id, target.schedule or "", target.timezone]
     if not ticks:
         return [[*who, "never", "", "disabled" if not target.enabled else "no day fits it"]]
@@ -73,7 +75,9 @@ def _rows(target: Target, ticks: list[ComingTick], now: int) -> list[list[str]]:
     ]
 
 
-def _shape(target: Target, ticks: list[ComingTick]) -> dict[str, Any]:
+def _shape(target: "Target", ticks: "list[ComingTick]") -> dict[str, Any]:
+    from netscript_workers.domain import wire
+
     return {
         "jobId": target.id,
         "concept": target.concept.value,

@@ -1,6 +1,5 @@
 """Files to start from: their templates, and how they are written."""
 
-from importlib import resources
 from pathlib import Path
 
 from netscript_workers.domain.ids import is_target_id, kebab
@@ -9,6 +8,8 @@ from netscript_workers.errors import UsageError
 
 def starter(name: str) -> str:
     """Return the text of a template."""
+    from importlib import resources
+
     return resources.files("netscript_workers.cli").joinpath("starter", name).read_text(encoding="utf-8")
 
 

@@ -1,6 +1,5 @@
 """Everything `workers validate` finds out, before anything is printed."""
 
-import asyncio
 import contextlib
 import sys
 from collections.abc import Iterable, Mapping
@@ -131,6 +130,8 @@ def _over_memory(plan: "Plan", limit: int | None) -> Iterable[Problem]:
 
 
 def _reach(settings: "Settings") -> Iterable[Problem]:
+    import asyncio
+
     from netscript_workers import wiring
     from netscript_workers.errors import EngineError
 

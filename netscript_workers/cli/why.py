@@ -7,10 +7,10 @@ import typer
 
 from netscript_workers.cli import options, render, session
 from netscript_workers.domain.execution import Execution, Status
-from netscript_workers.domain.why import Facts, why
 from netscript_workers.errors import UnknownExecutionError
 
 if TYPE_CHECKING:
+    from netscript_workers.domain.why import Facts
     from netscript_workers.ports.engine import Engine
     from netscript_workers.wiring import Project
 
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
 def explain(subject: _Subject, json: options.Json = False, config: options.Config = None) -> None:
     """Say why an execution, or what is enqueued for a target, does not run; of a dead one, what killed it."""
     from netscript_workers import wiring
+    from netscript_workers.domain.why import why
 
     project = wiring.load_project(options.load_options(config))
     facts = session.with_engine(project.settings, lambda engine: _facts(engine, project, subject))
@@ -59,8 +60,9 @@ def explain(subject: _Subject, json: options.Json = False, config: options.Confi
         render.data(f"- {one.message}" + (f"\n  {one.advice}" if one.advice else ""))
 
 
-async def _facts(engine: "Engine", project: "Project", subject: str) -> Facts:
+async def _facts(engine: "Engine", project: "Project", subject: str) -> "Facts":
     from netscript_workers import config
+    from netscript_workers.domain.why import Facts
     from netscript_workers.ports.history import HistoryQuery
     from netscript_workers.wiring.confinement import unenforceable
 

@@ -12,11 +12,13 @@ class Confinement(msgspec.Struct, frozen=True, kw_only=True):
     before the first one) and called in the new process, after its descriptors and its working directory are set. What it
     raises ends the process before the program was started, and is told as a refusal. It may start the program itself and
     never return. Two more functions of that module are used if they are there: `prepare`, once after the import, and
-    `make_ahead`, which makes a process for a program that is yet to come (see processes/spawn.py).
+    `Maker`, which has rooms made for a program that is yet to come (see processes/spawn.py).
+    Confinements of one `kind` are likely to have rules that differ in little: it is a hint for whoever starts the next one.
     """
 
     module: str
     rules: bytes = b""
+    kind: str = ""
 
 
 class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,15 +14,17 @@ import sys
 import time
 from collections.abc import Mapping
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from netscript_workers.processes.blocking_frames import BlockingFrames, DaemonGoneError
 from netscript_workers.processes.ending import exit_code
 from netscript_workers.processes.prctl import ProcessControl
 from netscript_workers.processes.spawn import (
     NOT_STARTED,
-    Ahead,
     Confiner,
+    Ended,
+    Held,
+    Maker,
     NotStartedError,
     start,
     start_confined,
@@ -36,9 +38,6 @@ from netscript_workers.processes.spawn_messages import (
     ToKeeper,
 )
 from netscript_workers.processes.tree import children_of, end_families
-
-if TYPE_CHECKING:
-    from netscript_workers.domain.command import Confinement
 
 _CHUNK: Final = 65_536
 _FDS_PER_PROGRAM: Final = 3
@@ -60,10 +59,12 @@ class Keeper:
         self._own_pid = os.getpid()
         self._serial = 0
         self._pid = 0  # 0: no program
-        self._last: Confinement | None = None
-        self._ahead: Ahead | None = None
+        self._maker: Maker | None = None
+        self._held: Held | None = None
         self._exited: Exited | None = None
+        self._was_held = False
         self._give_up_at = 0.0
+        self._poll = select.poll()
         self._wake_reading, self._wake_writing = socket.socketpair()
 
     def main(self) -> None:
@@ -80,10 +81,10 @@ class Keeper:
             self._end_all()
 
     def _serve(self) -> None:
-        poll = select.poll()
+        poll = self._poll
         poll.register(self._frames, select.POLLIN)
         poll.register(self._wake_reading, select.POLLIN)
-        control = self._frames.fileno()
+        control, wake = self._frames.fileno(), self._wake_reading.fileno()
         while True:
             events = poll.poll(None if self._exited is None else _LOOK_AGAIN_MS)
             woken = self._exited is not None
@@ -91,9 +92,12 @@ class Keeper:
                 if fd == control:
                     for message in self._frames.receive():
                         self._obey(message)
-                else:
+                elif fd == wake:
                     woken = True
                     self._wake_reading.recv(_CHUNK)
+                else:
+                    self._attend()
+                    woken = woken or self._exited is not None
             if woken:
                 self._reap()
 
@@ -105,6 +109,8 @@ class Keeper:
             finally:
                 for fd in fds:
                     os.close(fd)
+            if self._held is not None and self._maker is not None:
+                self._maker.ask(message)  # the next program likely is of the same kind
         elif message.serial == self._serial and self._pid:
             if isinstance(message, Kill):
                 end_families([self._pid])
@@ -113,7 +119,6 @@ class Keeper:
 
     def _start(self, order: Spawn, fds: list[int]) -> None:
         self._serial = order.serial
-        self._last = order.confinement
         try:
             if order.confinement is None:
                 self._pid = start(order, fds)
@@ -126,21 +131,13 @@ class Keeper:
             self._frames.send(Started(order.serial, self._pid))
 
     def _start_confined(self, order: Spawn, fds: list[int], confiner: Confiner) -> int:
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            if ahead.take(order, fds):
-                return ahead.pid
-            ahead.close()
-            os.waitpid(ahead.pid, 0)
-        return start_confined(order, fds, confiner.confine, self._process, self._frames.send)
-
-    def _make_ahead(self) -> None:
-        """Have the next confined program's process made while nothing works here; likely it is of the same kind as the last."""
-        if self._last is None or self._ahead is not None:
-            return
-        make = self._confiners[self._last.module].make_ahead
-        if make is not None:
-            self._ahead = make(self._last.rules, self._frames.send)
+        if self._maker is None and confiner.maker is not None:
+            self._maker = confiner.maker(self._frames.send)
+        self._held = self._maker.take(order, fds) if self._maker is not None else None
+        if self._held is None:
+            return start_confined(order, fds, confiner.confine, self._process, self._frames.send)
+        self._poll.register(self._held, select.POLLIN)
+        return self._held.pid
 
     def _signal(self, number: int) -> None:
         try:
@@ -155,15 +152,17 @@ class Keeper:
         self._collect()
         if self._exited is None:
             return
-        own = {self._ahead.pid} if self._ahead is not None else set[int]()
-        leftovers = [pid for pid in children_of(self._own_pid) if pid not in own]
+        leftovers: list[int] = []
+        if not self._was_held:  # else nothing of it can be left
+            leftovers = [
+                pid for pid in children_of(self._own_pid) if self._maker is None or not self._maker.owns(pid)
+            ]
         if leftovers:
             end_families(leftovers)
             if time.monotonic() < self._give_up_at:
                 return
         exited, self._exited = self._exited, None
         self._frames.send(Exited(exited.serial, exited.status, exited.max_rss, exited.cpu_ms, len(leftovers)))
-        self._make_ahead()
 
     def _collect(self) -> None:
         while True:
@@ -173,17 +172,31 @@ class Keeper:
                 return
             if pid == 0:
                 return
-            if self._ahead is not None and pid == self._ahead.pid:
-                self._ahead.close()
-                self._ahead = None
             if pid == self._pid:
-                self._pid = 0
-                self._give_up_at = time.monotonic() + _KILL_SECONDS
                 cpu_ms = round((usage.ru_utime + usage.ru_stime) * 1000)
                 # The kernel counts this process's own memory in, for the moment before exec: a smaller figure says nothing.
                 own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                 peak = usage.ru_maxrss * _RSS_UNIT if usage.ru_maxrss > own else 0
-                self._exited = Exited(self._serial, exit_code(status), peak, cpu_ms)
+                self._take_end(Ended(status, peak, cpu_ms))
+            if self._maker is not None:
+                self._maker.has_ended(pid)
+
+    def _attend(self) -> None:
+        """Look after a program in rooms of its own, which may tell its end before its first process has ended too."""
+        end = self._held.attend() if self._held is not None else None
+        if end is not None:
+            self._take_end(end)
+
+    def _take_end(self, end: Ended) -> None:
+        self._was_held = self._held is not None
+        if self._held is not None and self._maker is not None:
+            end = self._held.attend() or end
+            self._poll.unregister(self._held)
+            self._maker.let_go(self._held)
+            self._held = None
+        self._pid = 0
+        self._give_up_at = time.monotonic() + _KILL_SECONDS
+        self._exited = Exited(self._serial, exit_code(end.status), end.max_rss, end.cpu_ms)
 
     def _end_all(self) -> None:
         give_up_at = time.monotonic() + _END_SECONDS

@@ -80,7 +80,7 @@ class KeeperSource:
                 prepare = getattr(module, "prepare", None)
                 if prepare is not None:
                     prepare()
-                self._confiners[name] = Confiner(module.apply, getattr(module, "make_ahead", None))
+                self._confiners[name] = Confiner(module.apply, getattr(module, "Maker", None))
             except Exception as fault:  # noqa: BLE001 - a module may raise anything; the daemon is told
                 error = f"{name}: {type(fault).__name__}: {fault}"
         gc.collect()

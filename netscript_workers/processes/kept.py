@@ -66,6 +66,9 @@ class KeptProgram:
         self._lost = lost
         self._serial = 0
         self.child: Child | None = None
+        self.kind = (
+            ""  # of the last confined program: for the next one of that kind, something may be ready here
+        )
 
     def spawn(self, spec: CommandSpec) -> Child:
         """Have this idle keeper start a program; raises `SlotError` when no descriptor is left."""
@@ -92,6 +95,8 @@ class KeptProgram:
         except SlotError:
             close_all((out[0], err[0]))
             raise
+        if spec.confinement is not None:
+            self.kind = spec.confinement.kind
         self.child = child = Child(self, self._serial, out[0], err[0])
         return child
 

@@ -24,28 +24,61 @@ _DEFAULT_PATH: Final = b"/usr/local/bin:/usr/bin:/bin"
 Confine = Callable[[bytes], None]
 
 
-class Ahead(Protocol):
-    """A process that was made before its order: `pid` becomes that of the program it is given."""
+class Ended(NamedTuple):
+    """How a program ended (a wait status), its memory at most (bytes; 0: not known), the processor time it spent (ms)."""
+
+    status: int
+    max_rss: int
+    cpu_ms: int
+
+
+class Held(Protocol):
+    """A confined program in rooms of its own, the first process of which is `pid`, a child of this process: all ends with it."""
 
     pid: int
 
-    def take(self, order: Spawn, fds: Sequence[int]) -> bool:
-        """Have it start a confined program; False when that one needs another kind of process, and this is of no use."""
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when `attend` has something to do."""
+        ...
+
+    def attend(self) -> Ended | None:
+        """Do for the program what waits to be done, without waiting; returns its end once nothing of it is left."""
         ...
 
     def close(self) -> None:
-        """Have it end unused."""
+        """Let go of it. Idempotent."""
         ...
 
 
-MakeAhead = Callable[[bytes, Callable[[Refused], None]], "Ahead | None"]
+class Maker(Protocol):
+    """Starts confined programs in rooms that were made ahead, by a child of this process; the rooms are further children."""
+
+    def take(self, order: Spawn, fds: Sequence[int]) -> Held | None:
+        """Start a confined program; None when this is no way to start it, or not now."""
+        ...
+
+    def ask(self, order: Spawn) -> None:
+        """Have rooms made for a program that is to come, like the one of `order`, without waiting for them."""
+        ...
+
+    def owns(self, pid: int) -> bool:
+        """Tell whether this child of this process belongs to the making, and not to a program."""
+        ...
+
+    def let_go(self, held: Held) -> None:
+        """Take back what held a program that is over; its process may last a moment longer."""
+        ...
+
+    def has_ended(self, pid: int) -> None:
+        """Take in that this child of this process has ended, and was reaped."""
+        ...
 
 
 class Confiner(NamedTuple):
-    """How programs are confined: between fork and exec, and by a process made ahead (None: there is no such way)."""
+    """How programs are confined: between fork and exec, and in rooms made ahead (None: there is no such way)."""
 
     confine: Confine
-    make_ahead: MakeAhead | None = None
+    maker: Callable[[Callable[[Refused], None]], Maker] | None = None
 
 
 class NotStartedError(Exception):
@@ -138,10 +171,15 @@ def _become(
 
 def part_from(parent: int, process: ProcessControl) -> None:
     """Begin a session of its own in a process just forked by a keeper, with the default for every signal."""
-    os.setsid()
-    process.die_with_parent()
+    stand_alone(process)
     if os.getppid() != parent:
         os._exit(NOT_STARTED)  # the keeper died before the kernel was told to tell us
+
+
+def stand_alone(process: ProcessControl) -> None:
+    """Begin a session of its own in a process just forked, with the default for every signal, for as long as its parent lives."""
+    os.setsid()
+    process.die_with_parent()
     signal.set_wakeup_fd(-1)
     for number in _RESET:
         signal.signal(number, signal.SIG_DFL)

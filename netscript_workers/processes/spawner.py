@@ -86,7 +86,16 @@ class Spawner:
 
         Raises `SlotError` when no keeper can be had, or no descriptor is left.
         """
-        return (self._idle.pop() if self._idle else await self._another()).spawn(spec)
+        return (self._idle_one(spec) or await self._another()).spawn(spec)
+
+    def _idle_one(self, spec: CommandSpec) -> KeptProgram | None:
+        """Take the idle keeper that has most to offer: for this kind of program, else with least that is ready for another."""
+        kind = spec.confinement.kind if spec.confinement is not None else ""
+        for wanted in dict.fromkeys((kind, "")):
+            for index in range(len(self._idle) - 1, -1, -1):
+                if self._idle[index].kind == wanted:
+                    return self._idle.pop(index)
+        return self._idle.pop(0) if self._idle else None
 
     async def _another(self) -> KeptProgram:
         if not self._started:

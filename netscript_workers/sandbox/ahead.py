@@ -1,9 +1,10 @@
-"""Rooms made ahead: while one confined program works, the processes and rooms of the next one are made.
+"""Rooms that wait for their program: with all that is the same for every run of a target, and nothing of any run.
 
-They hold nothing of any run. What is only known with the order (files, filter, limits, the program) follows with it.
+No argument, variable, descriptor or word to the proxy is in them. These come with the order, to rooms that were made by the very
+rules that it carries, on ground that has not changed since; to others it never comes. Two processes: the init of the rooms, which
+is a child of the keeper, and the program. The keeper itself answers what their filter asks.
 """
 
-import contextlib
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -11,22 +12,21 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from netscript_workers.processes.prctl import ProcessControl
-from netscript_workers.processes.spawn import NOT_STARTED, part_from, refusal
+from netscript_workers.processes.spawn import NOT_STARTED, Ended, refusal, stand_alone
 from netscript_workers.processes.spawn_messages import Refused, Spawn
 from netscript_workers.sandbox import enter, namespaces
-from netscript_workers.sandbox.kernel import Kernel
-from netscript_workers.sandbox.rules import decoded, head_of
-from netscript_workers.sandbox.watching import Watch
+from netscript_workers.sandbox.attending import MAX_BYTES, READY, REFUSED, WAY_OUT, Attended
+from netscript_workers.sandbox.ground import Ground
+from netscript_workers.sandbox.limits import without_watcher
+from netscript_workers.sandbox.rules import Program, Rules, lasting
 
-_MAX_BYTES: Final = 128 * 1024  # of one message; more may not fit into a socket at once
 _FDS: Final = 3
 
 
 class _Order(msgspec.Struct, frozen=True, array_like=True):
     serial: int
-    cwd: bytes
-    rules: bytes
+    argv: tuple[bytes, ...]
+    env: dict[bytes, bytes]
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -34,109 +34,87 @@ _decode: Final = msgspec.msgpack.Decoder(_Order).decode
 
 
 class Rooms:
-    """Rooms of one kind that wait for their program (see `processes/spawn.py`)."""
+    """Rooms that wait for their program, then hold it (see `processes/spawn.py`).
 
-    def __init__(self, rooms: int, pid: int, connection: socket.socket) -> None:
+    Made by `rules`, where the working directory is `cwd`, on `ground`; `channel` leads to their init, `pid`.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        cwd: bytes,
+        ground: Ground,
+        pid: int,
+        channel: socket.socket,
+        tell: Callable[[Refused], None],
+    ) -> None:
         self.pid = pid
-        self._rooms = rooms
-        self._connection = connection
+        self._rules = rules
+        self._cwd = cwd
+        self._ground = ground
+        self._watch = Attended(pid, channel, enter.this_kernel(), tell)
 
-    def take(self, order: Spawn, fds: Sequence[int]) -> bool:
-        """Start a program in these rooms, unless it needs other ones."""
-        if order.confinement is None:
+    def take(self, order: Spawn, rules: Rules, fds: Sequence[int]) -> bool:
+        """Start the program of `order`, whose confinement is `rules`; False when these rooms are not what it needs."""
+        data = _encode(_Order(order.serial, rules.argv, rules.env))
+        if order.cwd != self._cwd or lasting(rules) != self._rules or len(data) > MAX_BYTES:
             return False
-        head = head_of(order.confinement.rules)
-        data = _encode(_Order(order.serial, order.cwd, order.confinement.rules))
-        if not head.has_program or head.rooms != self._rooms or len(data) > _MAX_BYTES:
+        if not self._ground.is_unchanged():
             return False
         try:
-            socket.send_fds(self._connection, [data], fds)
+            # Nothing is started before the order is sent; whatever goes wrong until then, this is tried otherwise.
+            self._watch.begin(fds[2], rules.proxy, rules.token)
+            self._watch.order(data, fds)
         except OSError:
-            return False  # it has been killed, or the system has no room for the message
-        self._connection.close()
+            return False  # it could not be made, or has been killed: whoever tries again can say why
+        self._ground.close()
         return True
 
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when `attend` has something to do."""
+        return self._watch.fileno()
+
+    def attend(self) -> Ended | None:
+        """Answer what waits, without waiting for more; returns how the program ended once nothing of the run is left."""
+        return self._watch.attend()
+
     def close(self) -> None:
-        """Have the rooms end unused. Idempotent."""
-        self._connection.close()
+        """Let go of the rooms, which end when they are unused. Idempotent."""
+        self._ground.close()
+        self._watch.close()
 
 
-def make_ahead(rules: bytes, tell: Callable[[Refused], None]) -> Rooms | None:
-    """Make rooms like those that `rules` ask for; None when they ask for none, or there can be none now."""
-    asked = head_of(rules)
-    if not asked.rooms or not asked.has_program:
-        return None
-    try:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    except OSError:
-        return None
-    parent = os.getpid()
-    try:
-        pid = os.fork()
-    except OSError:
-        ours.close()
-        theirs.close()
-        return None
-    if pid == 0:
-        ours.close()
-        _stand_by(asked.rooms, theirs, parent, tell)
-    theirs.close()
-    return Rooms(asked.rooms, pid, ours)
+def stand_by(rules: Rules, cwd: bytes, channel: socket.socket, identity: namespaces.Identity) -> NoReturn:
+    """Be the first process of rooms, make them ready, and go on when the order has come."""
+    serial = 0
 
-
-def _stand_by(rooms: int, orders: socket.socket, parent: int, tell: Callable[[Refused], None]) -> NoReturn:
-    """Be the watcher of rooms that are still empty."""
-    try:
-        process = enter.this_process()
-        part_from(parent, process)
-        kernel = enter.this_kernel()
-        namespaces.open_rooms(kernel, rooms)
-        process.die_with_parent()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = os.fork()
-        if pid == 0:
-            ours.close()
-            orders.close()
-            _wait_inside(kernel, process, theirs, tell)
-        theirs.close()
-        enter.keep_only([orders.fileno(), ours.fileno()])
-        data, fds, _, _ = socket.recv_fds(orders, _MAX_BYTES, _FDS)
+    def program() -> Program:
+        nonlocal serial
+        channel.send(READY)
+        data, fds, _, _ = socket.recv_fds(channel, MAX_BYTES, _FDS)
         if not data:
             os._exit(0)  # nothing came, and the rooms end with this process
-        orders.close()
-        rules = _decode(data).rules
-        head = head_of(rules)
-        connection = enter.offer_to_proxy(head.proxy, head.token) if head.proxy else None
-        socket.send_fds(ours, [data], fds)
-        os.dup2(fds[2], 2)
-        for fd in fds:
-            os.close(fd)
-        with contextlib.nullcontext(connection):
-            Watch(pid, ours, kernel, goes_on=False, has_rooms=True).serve()
-    except BaseException as error:  # noqa: BLE001 - it must be seen, and must not reach the keeper's code
-        os.write(2, f"netscript-workers: a confined run was not started: {error!r}\n".encode())
-    finally:
-        os._exit(NOT_STARTED)
-
-
-def _wait_inside(
-    kernel: Kernel, process: ProcessControl, channel: socket.socket, tell: Callable[[Refused], None]
-) -> NoReturn:
-    """Be the first process of the rooms, and go on when the order has come."""
-    serial = 0
-    try:
-        process.die_with_parent()
-        data, fds, _, _ = socket.recv_fds(channel, _MAX_BYTES, _FDS)
-        if not data:
-            os._exit(0)
         order = _decode(data)
         serial = order.serial
         for place, fd in enumerate(fds):
             os.dup2(fd, place)
             os.close(fd)
-        os.chdir(order.cwd)
-        enter.go_on(kernel, process, decoded(order.rules), channel, order.cwd)
-    except BaseException as error:  # noqa: BLE001 - as above
-        tell(refusal(serial, "confinement", error))
+        return Program(order.argv, order.env)
+
+    try:
+        enter.keep_only([channel.fileno()])
+        kernel, process = enter.this_kernel(), enter.this_process()
+        stand_alone(process)
+        namespaces.settle(rules.rooms, identity)
+        process.die_with_parent()  # the kernel may have forgotten it with the change of user
+        if rules.proxy:
+            with enter.listen_inside() as listening:
+                socket.send_fds(channel, [WAY_OUT], [listening.fileno()])
+        os.chdir(cwd)
+        rules = msgspec.structs.replace(rules, limits=without_watcher(rules.limits))
+        enter.go_on(kernel, process, rules, channel, cwd, program)
+    except BaseException as error:  # noqa: BLE001 - it must be seen, and must not reach the maker's code
+        if serial:  # else whoever has the order tries it otherwise, and tells what prevents it
+            channel.send(REFUSED + _encode(refusal(serial, "confinement", error)))
     finally:
         os._exit(NOT_STARTED)

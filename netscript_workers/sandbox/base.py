@@ -1,6 +1,7 @@
 """What every program needs to start on Linux: libraries, the loader's files, names and certificates. No secrets among them."""
 
 import os
+import stat
 from typing import Final
 
 _LIBRARIES: Final = (
@@ -69,7 +70,7 @@ def readable(*, every_program: bool) -> tuple[str, ...]:
     """Return what may be read by any run; with a list of programs, those of the system are not among it."""
     programs = (*_PROGRAMS_TOO, *_ROOT_PROGRAMS) if every_program else _LIBRARIES
     paths = (*programs, *_ROOT, *_ETC)
-    return tuple(path for path in paths if os.path.exists(path) and not _is_link_to_directory(path))
+    return tuple(path for path in paths if _is_itself(path))
 
 
 def links() -> tuple[tuple[str, str], ...]:
@@ -77,6 +78,15 @@ def links() -> tuple[tuple[str, str], ...]:
     return tuple(
         (path, os.readlink(path)) for path in (*_ROOT, *_ROOT_PROGRAMS) if _is_link_to_directory(path)
     )
+
+
+def _is_itself(path: str) -> bool:
+    """Tell whether there is `path`, and not as a link to a directory. One look for most: this is done for every run."""
+    try:
+        is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+    except OSError:
+        return False
+    return not is_link or (os.path.exists(path) and not os.path.isdir(path))
 
 
 def _is_link_to_directory(path: str) -> bool:

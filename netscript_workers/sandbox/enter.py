@@ -8,8 +8,9 @@ import contextlib
 import functools
 import os
 import resource
+import signal
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NoReturn
 
 from netscript_workers.processes.prctl import ProcessControl
@@ -18,7 +19,7 @@ from netscript_workers.sandbox.environment import wipe_environment
 from netscript_workers.sandbox.kernel import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, Kernel
 from netscript_workers.sandbox.listening import install
 from netscript_workers.sandbox.numbers import this_machine
-from netscript_workers.sandbox.rules import Rules, decoded
+from netscript_workers.sandbox.rules import Program, Rules, decoded
 from netscript_workers.sandbox.watching import Watch, stand_aside, tell_end
 
 PROXY_PORT: Final = 3128
@@ -71,7 +72,9 @@ def confine(rules: Rules) -> None:
     if rules.rooms:
         namespaces.open_rooms(kernel, rules.rooms)
         process.die_with_parent()  # the kernel may have forgotten it with the change of user
-        connection = offer_to_proxy(rules.proxy, rules.token) if rules.proxy else None
+        if rules.proxy:
+            with listen_inside() as listening:
+                connection = offer_to_proxy(rules.proxy, rules.token, listening.fileno())
     else:
         process.adopt_orphans()  # there is no process room whose end would end them
         if rules.private_tmp:
@@ -103,41 +106,58 @@ def _watch(pid: int, channel: socket.socket, kernel: Kernel, rules: Rules) -> No
     Watch(pid, channel, kernel, goes_on=goes_on, has_rooms=bool(rules.rooms), spool=rules.private_tmp).serve()
 
 
-def offer_to_proxy(proxy: bytes, token: bytes) -> socket.socket:
-    """Listen on the room's loopback, and hand that socket to the daemon's proxy, which serves it from outside."""
+def listen_inside() -> socket.socket:
+    """Return a socket that listens on the room's loopback, called within it: the run's way out, for the daemon's proxy."""
     namespaces.raise_loopback()
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.bind(("127.0.0.1", PROXY_PORT))
-        listening.listen(128)
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.bind(("127.0.0.1", PROXY_PORT))
+    listening.listen(128)
+    return listening
+
+
+def offer_to_proxy(proxy: bytes, token: bytes, listening: int) -> socket.socket:
+    """Hand that socket to the daemon's proxy, which serves it from outside for as long as the connection returned is open."""
+    with contextlib.ExitStack() as undo:
+        connection = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         connection.settimeout(_PROXY_SECONDS)
         connection.connect(proxy)
-        socket.send_fds(connection, [token], [listening.fileno()])
+        socket.send_fds(connection, [token], [listening])
         if connection.recv(1) != b"+":
             raise OSError(111, "the daemon's proxy does not know this run")
+        undo.pop_all()
     return connection
 
 
-def go_on(kernel: Kernel, process: ProcessControl, rules: Rules, channel: socket.socket, cwd: bytes) -> None:
+def go_on(
+    kernel: Kernel,
+    process: ProcessControl,
+    rules: Rules,
+    channel: socket.socket,
+    cwd: bytes,
+    program_of: Callable[[], Program] | None = None,
+) -> None:
     """Start the program in the rooms, or return as what is to run in them; without rooms this process itself is that.
 
-    Called in the first process of the rooms; `channel` leads to its watcher.
+    Called in the first process of the rooms; `channel` leads to its watcher. `program_of` is asked for the program once
+    everything else is done, and sets its descriptors; without it, that is the one in `rules`.
     """
+    program_of = program_of or rules.program
     if rules.view is not None:
         view.enter(kernel, rules.view, cwd)
     if not rules.rooms:
         _restrict(kernel, process, rules, channel)
         _set_limits(rules.limits)
         channel.close()
-        if rules.argv:
-            os.execve(rules.argv[0], rules.argv, rules.env)  # noqa: S606 - a list of arguments, no shell
+        if rules.has_program:
+            _execute(program_of())
         return
     # A copy of this process costs a millisecond, so it is spared where nothing has to be set that would bind this one too.
-    if rules.argv and not any(number in _MEMORY for number, _ in rules.limits):
+    if rules.has_program and not any(number in _MEMORY for number, _ in rules.limits):
         _restrict(kernel, process, rules, channel)
-        _set_limits(rules.limits)
         kernel.prctl(PR_SET_DUMPABLE, 0)
-        pid = os.posix_spawn(rules.argv[0], rules.argv, rules.env)
+        program = program_of()
+        _set_limits(rules.limits)
+        pid = os.posix_spawn(program.argv[0], program.argv, program.env)
         _be_init(pid, channel)
     kernel.prctl(PR_SET_NO_NEW_PRIVS, 1)
     pid = os.fork()
@@ -147,10 +167,15 @@ def go_on(kernel: Kernel, process: ProcessControl, rules: Rules, channel: socket
         _be_init(pid, channel)
     process.die_with_parent()
     _restrict(kernel, process, rules, channel)
+    program = program_of() if rules.has_program else None
     channel.close()
     _set_limits(rules.limits)
-    if rules.argv:
-        os.execve(rules.argv[0], rules.argv, rules.env)  # noqa: S606 - as above
+    if program is not None:
+        _execute(program)
+
+
+def _execute(program: Program) -> NoReturn:
+    os.execve(program.argv[0], program.argv, program.env)  # noqa: S606 - a list of arguments, no shell
 
 
 def _restrict(kernel: Kernel, process: ProcessControl, rules: Rules, channel: socket.socket) -> None:
@@ -177,14 +202,17 @@ def _set_limits(limits: Iterable[tuple[int, int]]) -> None:
 
 
 def _be_init(pid: int, channel: socket.socket) -> NoReturn:
-    """Reap whatever ends in the rooms until the program has; then end, and all that is left in them with it."""
+    """Reap whatever ends in the rooms until the program has; then end what is left in them, tell that, and end."""
     try:
         stand_aside(keeps_errors=False)
-        while True:
+        ended, status = os.wait()
+        while ended != pid:
             ended, status = os.wait()
-            if ended == pid:
-                tell_end(channel, status)
-                break
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(-1, signal.SIGKILL)  # all that this process can see, but itself
+            while True:
+                os.wait()
+        tell_end(channel, status)
     finally:
         os._exit(0)
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 from typing import Final
 
 from netscript_workers.sandbox.numbers import Machine
@@ -20,6 +21,7 @@ class Kernel:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._syscall = self._libc.syscall
         self._syscall.restype = ctypes.c_long
+        self._python = ctypes.PyDLL(None, use_errno=True)  # holds the interpreter's lock in each call
 
     def call(self, name: str, *arguments: object) -> int:
         """Make the system call `name`. Numbers are passed as 64 bits, buffers as pointers, bytes as C strings."""
@@ -35,6 +37,22 @@ class Kernel:
     def prctl(self, option: int, value: int, third: int = 0) -> int:
         """Set or ask a property of this process."""
         return self.call("prctl", option, value, third, 0, 0)
+
+    def fork(self, flags: int) -> int:
+        """Fork with flags of clone(2) that `os.fork` does not take, and otherwise as that: from a process of a single thread."""
+        number = self.machine.number("clone")
+        if number is None:
+            raise self._error("clone")
+        self._python.PyOS_BeforeFork()
+        pid = -1
+        try:
+            words = [ctypes.c_long(word) for word in (number, flags | signal.SIGCHLD, 0, 0, 0, 0)]
+            pid = self._python.syscall(*words)
+            if pid < 0:
+                raise self._error("clone")
+        finally:
+            (self._python.PyOS_AfterFork_Parent if pid else self._python.PyOS_AfterFork_Child)()
+        return pid
 
     def mount(
         self, source: bytes | None, target: bytes, kind: bytes | None, flags: int, data: bytes = b""

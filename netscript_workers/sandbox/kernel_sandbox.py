@@ -94,7 +94,7 @@ class KernelSandbox:
         if decided.rules is None:
             return ConfinedRun(_replaced(spec, start.argv, env, None), decided.gaps)
         rules, env, given = await self._with_ways(decided.rules, grants, env)
-        spec = _replaced(spec, start.argv, env, rules)
+        spec = _replaced(spec, start.argv, env, rules, target.id)
         has_view = bool(rules.rooms)
         tmp = rules.private_tmp
         return ConfinedRun(
@@ -264,15 +264,16 @@ def _with_private_tmp(rules: Rules, place: str) -> Rules:
 
 
 def _replaced(
-    spec: CommandSpec, argv: Sequence[str], env: Mapping[str, str], rules: Rules | None
+    spec: CommandSpec, argv: Sequence[str], env: Mapping[str, str], rules: Rules | None, kind: str = ""
 ) -> CommandSpec:
     confinement = None
     if rules is not None:
         words = tuple(os.fsencode(word) for word in argv)
         block = {os.fsencode(name): os.fsencode(value) for name, value in env.items()}
-        confinement = _confinement(msgspec.structs.replace(rules, has_program=True, argv=words, env=block))
+        rules = msgspec.structs.replace(rules, has_program=True, argv=words, env=block)
+        confinement = _confinement(rules, kind)
     return msgspec.structs.replace(spec, argv=tuple(argv), env=env, confinement=confinement)
 
 
-def _confinement(rules: Rules) -> Confinement:
-    return Confinement(module=MODULE, rules=encoded(rules))
+def _confinement(rules: Rules, kind: str = "") -> Confinement:
+    return Confinement(module=MODULE, rules=encoded(rules), kind=kind)

@@ -37,6 +37,11 @@ def resource_limits(
     return tuple(pairs)
 
 
+def without_watcher(limits: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Return `limits` for a run whose watcher is not in its rooms, and so not counted."""
+    return tuple((number, value - 1 if number == _PROCESSES else value) for number, value in limits)
+
+
 def are_known() -> bool:
     """Tell whether the numbers above are this system's."""
     return sys.platform == "linux"

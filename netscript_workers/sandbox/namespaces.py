@@ -21,6 +21,8 @@ NEW_USER: Final = 0x10000000
 NEW_PIDS: Final = 0x20000000
 NEW_NETWORK: Final = 0x40000000
 
+Identity = tuple[int, int]
+
 _CAPABILITY_VERSION: Final = 0x20080522
 _SECURE_BITS: Final = (
     0xEF  # root is nobody special, capabilities are never kept nor raised, and all of that is locked
@@ -36,9 +38,20 @@ def open_rooms(kernel: Kernel, rooms: int) -> None:
 
     The process room holds children only, the first of which is its init.
     """
-    user, group = os.getuid(), os.getgid()
+    own = identity()
     kernel.call("unshare", rooms)
+    settle(rooms, own)
+
+
+def identity() -> Identity:
+    """Return the user and the group of this process, which is outside of the rooms."""
+    return os.getuid(), os.getgid()
+
+
+def settle(rooms: int, own: Identity) -> None:
+    """Keep the user and group that this process was outside, in rooms made with NEW_USER."""
     if rooms & NEW_USER:
+        user, group = own
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{user} {user} 1")
         _write("/proc/self/gid_map", f"{group} {group} 1")

@@ -1,6 +1,6 @@
 """What is to be carried out between fork and exec: the policy's decision as plain steps, sent to where programs are started."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     hidden: tuple[bytes, ...] = ()
     own_tmp: int = 0
     tmp_executable: bool = False
+
+
+class Program(NamedTuple):
+    """A program with its words, the first of them a path, and all of its environment."""
+
+    argv: tuple[bytes, ...]
+    env: dict[bytes, bytes]
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,17 +70,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[bytes, bytes] = {}
     record: bytes = b""
 
-
-class Head(msgspec.Struct, frozen=True):
-    """What is asked of rules before all of them are read: which rooms, through which proxy, and if a program is with them."""
-
-    rooms: int = 0
-    has_program: bool = False
-    proxy: bytes = b""
-    token: bytes = b""
+    def program(self) -> Program:
+        """Return the program that is to be started."""
+        return Program(self.argv, self.env)
 
 
-_head: Final = msgspec.msgpack.Decoder(Head).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Rules).decode
 
@@ -83,11 +84,11 @@ def encoded(rules: Rules) -> bytes:
     return _encode(rules)
 
 
-def head_of(data: bytes) -> Head:
-    """Read the head of rules only; raises `msgspec.DecodeError`."""
-    return _head(data)
-
-
 def decoded(data: bytes) -> Rules:
     """Read rules; raises `msgspec.DecodeError`."""
     return _decode(data)
+
+
+def lasting(rules: Rules) -> Rules:
+    """Return what of `rules` is the same for every run of a target, as long as the host is: all that is made ahead."""
+    return msgspec.structs.replace(rules, token=b"", argv=(), env={})

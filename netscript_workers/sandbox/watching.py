@@ -5,9 +5,11 @@ import resource
 import select
 import signal
 import socket
+import struct
 import time
 from typing import Final, NoReturn
 
+from netscript_workers.processes.spawn import Ended
 from netscript_workers.processes.tree import children_of, kill_tree
 from netscript_workers.sandbox.kernel import Kernel
 from netscript_workers.sandbox.listening import Asked, answer, receive
@@ -22,7 +24,7 @@ _GROUP_SIGNALS: Final = (
     signal.SIGUSR2,
 )
 _NOT_STARTED: Final = 127
-_STATUS_BYTES: Final = 4
+_END: Final = struct.Struct("<IQQ")
 _MAX_TOLD: Final = 20
 _PATH_BYTES: Final = 4096
 _END_SECONDS: Final = 2.0
@@ -99,8 +101,9 @@ class Watch:
         data, fds, _, _ = socket.recv_fds(self._channel, 64, 1)
         for fd in fds:
             poll.register(fd, select.POLLIN)
-        if data and not fds:
-            self._status = int.from_bytes(data, "little")
+        end = told_end(data)
+        if end is not None:
+            self._status = end.status
         return bool(data)
 
     def _end_descendants(self) -> None:
@@ -130,8 +133,11 @@ class Watch:
         told = self._run_asked(asked) if is_start else _network_asked(asked)
         if told not in self._told and len(self._told) < _MAX_TOLD:
             self._told.add(told)
-            os.write(2, f"{MARK} {told}\n".encode("utf-8", "replace"))
+            self._report(f"{MARK} {told}\n".encode("utf-8", "replace"))
         answer(listener, asked.key, denied=True)
+
+    def _report(self, line: bytes) -> None:
+        os.write(2, line)
 
     def _run_asked(self, asked: Asked) -> str:
         """Say which program was to be started: a report only, never a reason to let it through (the text may change any time)."""
@@ -154,8 +160,17 @@ def stand_aside(*, keeps_errors: bool) -> None:
 
 
 def tell_end(channel: socket.socket, status: int) -> None:
-    """Tell the watcher how the program ended, as a wait status."""
-    channel.send(status.to_bytes(_STATUS_BYTES, "little"))
+    """Tell whoever watches that of a run only its init is left: the program's wait status, and what all of it has used."""
+    own, others = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    # A program is counted with the memory of its init for the moment before it starts: a smaller figure says nothing.
+    peak = others.ru_maxrss * 1024 if others.ru_maxrss > own.ru_maxrss else 0
+    spent = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+    channel.send(_END.pack(status, peak, round(spent * 1000)))
+
+
+def told_end(data: bytes) -> Ended | None:
+    """Read what `tell_end` has told; None when it is something else."""
+    return Ended(*_END.unpack(data)) if len(data) == _END.size else None
 
 
 def _text_at(pid: int, address: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 import typer.main
 
 from netscript_workers.cli import run
-from netscript_workers.cli.app import build
+from netscript_workers.cli.app import NOUNS, build
 
 VARIABLES = {
     "--config": "WORKERS_CONFIG",
@@ -66,6 +66,12 @@ ALL = dict(walk(typer.main.get_command(build())))
 
 def test_every_command_of_the_issue_is_there_and_no_other():
     assert set(ALL) == COMMANDS
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_command_is_found_without_the_files_of_others(noun):
+    for command in NOUNS[noun]:
+        assert set(typer.main.get_command(build(command)).commands) == set(NOUNS[noun])
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -265,6 +265,15 @@ def test_processes_are_counted_for_a_run_alone():
     assert "Resource temporarily unavailable" in run_as(NOBODY, [order])[0].err
 
 
+def test_nothing_but_the_processes_of_the_run_is_counted():
+    three = "sleep 9 & sleep 9 & sleep 9 & echo three; sleep 9 & echo four"
+    argv, limits = ("/bin/sh", "-c", three), Limits(processes=4)
+    order = Order(argv=argv, cwd="/", permissions=Permissions(run=True), limits=limits)
+    for run in run_as(NOBODY, [order, order]):
+        assert run.out == "three\n"
+        assert "fork" in run.err
+
+
 def test_what_cannot_be_enforced_is_refused_with_the_cure_or_run_and_said():
     order = Order(
         argv=("/bin/true",), cwd="/", permissions=Permissions(net=("example.com:443",)), without_rooms=True

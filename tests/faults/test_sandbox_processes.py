@@ -58,7 +58,7 @@ async def until(holds):
 
 
 async def working(child):
-    """Wait for the first word of the program; returns all processes of the run, the watcher first."""
+    """Wait for the first word of the program; returns all processes of the run, the init of its rooms first."""
     await until(lambda: _ready(child.stdout))
     return [child.pid, *descendants_of(child.pid)]
 
@@ -78,7 +78,7 @@ def is_gone(pid):
         return True
 
 
-@pytest.mark.parametrize("which", [0, 1, 2], ids=["the watcher", "the init of the rooms", "the program"])
+@pytest.mark.parametrize("which", [0, 1], ids=["the init of the rooms", "the program"])
 @pytest.mark.parametrize("ahead", [False, True], ids=["made for it", "made ahead"])
 async def test_a_killed_process_ends_the_run(confined, which, ahead):
     if ahead:
@@ -99,7 +99,7 @@ async def test_a_run_of_another_kind_does_not_take_the_rooms_made_ahead(confined
 
 async def test_rooms_made_ahead_and_killed_are_made_anew(confined):
     assert (await ended(await confined("exit 0"))).status == 0
-    await until(lambda: len(descendants_of(confined.spawner.pid)) >= 3)  # a keeper, a watcher, an init
+    await until(lambda: len(descendants_of(confined.spawner.pid)) >= 3)  # a keeper, a maker, an init
     (keeper,) = children_of(confined.spawner.pid)
     waiting = descendants_of(keeper)
     for pid in waiting:

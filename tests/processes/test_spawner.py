@@ -196,3 +196,31 @@ async def test_a_confinement_is_applied_in_the_new_process_before_the_program(tm
         await one.stop(2_000)
     with pytest.raises(SlotError, match="no_such_module"):
         await Spawner(["no_such_module"]).start()
+
+
+async def test_a_confined_program_gets_the_keeper_that_had_one_of_its_kind(tmp_path, monkeypatch):
+    (tmp_path / "loose.py").write_text("def apply(rules): pass\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    one = Spawner(["loose"])
+    await one.start()
+
+    def keeper_of(kind):
+        confinement = Confinement(module="loose", kind=kind) if kind else None
+        return one.spawn(command("sh", "-c", "read line; echo $PPID", stdin=b"\n", confinement=confinement))
+
+    async def keepers(*kinds):
+        children = [await keeper_of(kind) for kind in kinds]
+        found = [await output(child.stdout) for child in children]
+        for child in children:
+            await child.ended
+            await output(child.stderr)
+        return found
+
+    try:
+        first, second, plain = await keepers("first", "second", "")
+        assert len({first, second, plain}) == 3
+        for kinds in (("second", "first", ""), ("", "first", "second"), ("second",), ("",), ("first",)):
+            expected = {"first": first, "second": second, "": plain}
+            assert await keepers(*kinds) == [expected[kind] for kind in kinds]
+    finally:
+        await one.stop(2_000)

@@ -1,6 +1,7 @@
 """What this host can enforce is told, to the doctor and to validate."""
 
 import sys
+import threading
 
 import pytest
 
@@ -8,7 +9,7 @@ from netscript_workers.config import LoadOptions
 from netscript_workers.config import load as load_config
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Limits
-from netscript_workers.sandbox import checks
+from netscript_workers.sandbox import checks, probe
 from netscript_workers.sandbox.host import Host
 from netscript_workers.wiring.confinement import unenforceable
 from netscript_workers.wiring.project import load_project
@@ -59,3 +60,27 @@ def test_validate_finds_what_this_host_cannot_enforce(tmp_path, monkeypatch, pol
     assert [problem.code for problem in found] == ([code] if code else [])
     if code:
         assert (found[0].path, found[0].line) == ("tasks[0].permissions", 6)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the probe tries what Linux has")
+def test_a_process_with_threads_is_not_forked_and_gets_the_same_answer(monkeypatch):
+    here = checks.probed()
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    monkeypatch.setattr(probe, "probe", lambda: pytest.fail("forked a process with threads"))
+    try:
+        assert checks.probed() == here
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the probe tries what Linux has")
+def test_why_there_are_no_rooms_is_told_and_not_printed(monkeypatch, capfd):
+    def refuse(*_):
+        raise OSError(1, "mount at /tmp: not here")
+
+    monkeypatch.setattr(probe.view, "enter", refuse)
+    assert probe.probe().rooms_missing == "mount at /tmp: not here"
+    assert capfd.readouterr() == ("", "")

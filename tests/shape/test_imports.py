@@ -175,8 +175,49 @@ def test_the_check_of_a_config_loads_neither_an_engine_nor_a_server_library(tmp_
         "assert not status, status"
     )
     assert "pydantic" in loaded
-    unwanted = {"uvloop", "asyncpg", "redis", "rich", "sqlite3", "netscript_workers.client"} & loaded
-    assert sorted(unwanted) + [name for name in loaded if name.startswith(ENGINES)] == []
+    unwanted = {
+        "asyncio",
+        "uvloop",
+        "asyncpg",
+        "redis",
+        "rich",
+        "sqlite3",
+        "netscript_workers.client",
+    } & loaded
+    rooms = ("sandbox", "worker", "runners", "scheduler", "supervisor", "processes", "telemetry")
+    prefixes = (ENGINES, *(f"netscript_workers.{room}" for room in rooms))
+    assert sorted(unwanted) + [name for name in loaded if name.startswith(prefixes)] == []
+    commands = {name.removeprefix("netscript_workers.cli.") for name in loaded if ".cli." in name}
+    assert commands == {"app", "effective", "faults", "findings", "options", "render", "validate", "verdict"}
+
+
+def test_permissions_in_a_config_add_what_tries_out_this_host_and_nothing_else(tmp_path):
+    config = tmp_path / "config.toml"
+    task = '[[tasks]]\nid = "a"\ntype = "shell"\nentrypoint = "a.sh"\n'
+    folder = tmp_path / "workers" / "tasks"
+    folder.mkdir(parents=True)
+    (folder / "a.sh").write_text("true\n")
+
+    def loaded_with(more):
+        config.write_text(f"{task}{more}\n")
+        return loaded_by(
+            "import sys\n"
+            f"sys.argv = ['workers', 'validate', {str(config)!r}]\n"
+            "from netscript_workers.cli import run\n"
+            "assert run(sys.argv[1:]) == 0"
+        )
+
+    added = loaded_with("permissions = {}") - loaded_with("")
+    assert {name.split(".")[1] for name in added if name.startswith("netscript_workers.")} <= {
+        "sandbox",
+        "processes",
+        "domain",
+    }
+    assert not added & {
+        "asyncio",
+        "netscript_workers.sandbox.proxy",
+        "netscript_workers.sandbox.kernel_sandbox",
+    }
 
 
 def test_the_help_of_the_command_loads_neither_asyncio_nor_an_engine():
@@ -190,5 +231,8 @@ def test_the_help_of_the_command_loads_neither_asyncio_nor_an_engine():
         "except SystemExit as end:\n    status = end.code\n"
         "assert not status, status"
     )
-    unwanted = {"asyncio", "uvloop", "asyncpg", "redis"} & loaded
+    unwanted = {
+        *("asyncio", "uvloop", "asyncpg", "redis", "rich", "sqlite3", "pydantic", "secrets", "zoneinfo"),
+        *("importlib.resources", "netscript_workers.config", "netscript_workers.wiring"),
+    } & loaded
     assert sorted(unwanted) + [name for name in loaded if name.startswith(ENGINES)] == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,12 +13,13 @@ from netscript_workers.domain.command import CommandSpec
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Concept, Limits, Source, Target, TaskType
 from netscript_workers.processes.prctl import ProcessControl
-from netscript_workers.processes.spawn import start_confined
+from netscript_workers.processes.spawn import Held, start_confined
 from netscript_workers.processes.spawn_messages import Refused, order_for
 from netscript_workers.processes.spawner import Spawner
-from netscript_workers.sandbox.enter import apply
+from netscript_workers.sandbox.enter import apply, prepare
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.kernel_sandbox import MODULE, KernelSandbox, Strictness
+from netscript_workers.sandbox.making import Maker
 from netscript_workers.sandbox.probe import probe
 
 NOBODY = 65534
@@ -70,7 +72,9 @@ def target_of(order: Order) -> Target:
 async def run_all(orders: Sequence[Order], host: Host, *, by_keeper: bool) -> list[Run]:
     """Run each order; the host is as it was probed, less what an order takes away."""
     if not by_keeper:
-        return [await run_one(_start_here, order, host) for order in orders]
+        prepare()
+        here = _here(Maker(_say))
+        return [await run_one(here, order, host) for order in orders]
     spawner = Spawner([MODULE])
     await spawner.start()
     try:
@@ -110,19 +114,43 @@ def _by(spawner: Spawner) -> Start:
     return start
 
 
-async def _start_here(spec: CommandSpec) -> tuple[int, bytes, bytes]:
+def _say(refused: Refused) -> None:
+    os.write(2, f"refused: {refused.step}: {refused.reason}".encode())
+
+
+def _here(maker: Maker) -> Start:
     """Start as a keeper does, without one: for a user who may not execute this interpreter."""
-    out, err, null = os.pipe(), os.pipe(), os.open("/dev/null", os.O_RDONLY)
 
-    def tell(refused: Refused) -> None:
-        os.write(2, f"refused: {refused.step}: {refused.reason}".encode())
+    async def start(spec: CommandSpec) -> tuple[int, bytes, bytes]:
+        out, err, null = os.pipe(), os.pipe(), os.open("/dev/null", os.O_RDONLY)
+        order, fds = order_for(1, spec), (null, out[1], err[1])
+        held = await asyncio.to_thread(maker.take, order, fds)  # the proxy it may ask is served by this loop
+        pid = held.pid if held else start_confined(order, fds, apply, ProcessControl(), _say)
+        for fd in fds:
+            os.close(fd)
+        if held is not None:
+            maker.ask(order)
+        reading = [asyncio.to_thread(_read_all, fd) for fd in (out[0], err[0])]
+        status, *texts = await asyncio.gather(asyncio.to_thread(_attend, maker, held, pid), *reading)
+        return os.waitstatus_to_exitcode(status), *texts
 
-    pid = start_confined(order_for(1, spec), (null, out[1], err[1]), apply, ProcessControl(), tell)
-    for fd in (out[1], err[1], null):
-        os.close(fd)
-    texts = await asyncio.gather(asyncio.to_thread(_read_all, out[0]), asyncio.to_thread(_read_all, err[0]))
-    _, status = await asyncio.to_thread(os.waitpid, pid, 0)
-    return os.waitstatus_to_exitcode(status), *texts
+    return start
+
+
+def _attend(maker: Maker, held: Held | None, pid: int) -> int:
+    """Wait for the end of a run as its keeper does; returns its wait status."""
+    if held is None:
+        return os.waitpid(pid, 0)[1]
+    ended = os.pidfd_open(pid)
+    end = None
+    while end is None and ended not in select.select([held, ended], [], [], SECONDS)[0]:
+        end = held.attend()
+    end = end or held.attend()
+    os.close(ended)
+    maker.let_go(held)
+    _, status = os.waitpid(pid, 0)
+    maker.has_ended(pid)
+    return status if end is None else end.status
 
 
 def _read_all(fd: int) -> bytes:
