@@ -31,7 +31,7 @@ HOUSE_DIRECTORIES: set[Path] = set()
 HOUSE_THREADS = ("pytest_timeout", "execnet")
 
 _PROC = Path("/proc")
-_LOOKS_AT_AN_ENVIRONMENT = 3
+_LOOKS_AT_AN_ENVIRONMENT = 20
 _ENV_END = 48  # the field of /proc/PID/stat, counted from the state; 0 until an exec has set it
 # Processes that were looked at and are none of ours, and how often: a look is two system calls and a lock, and there are two
 # looks at all of the machine in every test. One that is just being started has no environment yet, so once is not enough.
