@@ -62,6 +62,7 @@ def this_kernel() -> Kernel:
 def confine(rules: Rules) -> None:
     """Do what `apply` does, with rules in hand."""
     if rules.limits_only:
+        _join(rules.group)
         _set_limits(rules.limits)
         return
     kernel = this_kernel()
@@ -123,6 +124,7 @@ def go_on(kernel: Kernel, process: ProcessControl, rules: Rules, channel: socket
 
     Called in the first process of the rooms; `channel` leads to its watcher.
     """
+    _join(rules.group)  # while its files are in sight
     if rules.view is not None:
         view.enter(kernel, rules.view, cwd)
     if not rules.rooms:
@@ -167,6 +169,13 @@ def _restrict(kernel: Kernel, process: ProcessControl, rules: Rules, channel: so
         listener = install(kernel, rules.filter)
         socket.send_fds(channel, [b"f"], [listener])
         os.close(listener)
+
+
+def _join(group: bytes) -> None:
+    if group:
+        fd = os.open(group, os.O_WRONLY | os.O_CLOEXEC)
+        os.write(fd, b"0")
+        os.close(fd)
 
 
 def _set_limits(limits: Iterable[tuple[int, int]]) -> None:
