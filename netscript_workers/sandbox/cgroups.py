@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -49,6 +50,8 @@ class Groups(msgspec.Struct, frozen=True, kw_only=True):
 
 def look(proc: Path = Path("/proc")) -> Groups:
     """Find out what is, or could be, delegated to this process; changes nothing and never raises."""
+    if sys.platform != "linux":
+        return Groups(missing="control groups are Linux's", cure="run the daemon on Linux")
     try:
         return _look(proc)
     except OSError as error:

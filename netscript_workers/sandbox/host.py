@@ -20,7 +20,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     filter_missing: str
     user_rooms: bool = True
     proc_missing: str = ""
-    groups: Groups = Groups(missing="nobody has looked for control groups")
+    groups: Groups = Groups(missing="nobody has looked for control groups", cure="ask `workers doctor`")
 
     @property
     def has_rooms(self) -> bool:

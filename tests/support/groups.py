@@ -103,3 +103,8 @@ def remove_tree(group: Path) -> None:
     from support.daemons import until
 
     until(lambda: cgroups.remove(group), f"the end of {group}")
+
+
+def command_in(group: Path, *command: str) -> list[str]:
+    """The words that start `command` in `group`, as its service manager would."""
+    return ["/bin/sh", "-c", 'echo 0 > "$0/cgroup.procs" && exec "$@"', str(group), *command]
