@@ -50,18 +50,19 @@ class Leaf:
         """The limits that this group does not keep."""
         self._limits = grouped(limits, groups.controllers)
         self._mount = os.fsencode(groups.mount)
-        self._path = Path(groups.root) / name_of_run(secrets.token_hex(4))
+        self._root = Path(groups.root)
         self._late = late
-        self._made = False
+        self._path: Path | None = None  # while there is one
 
     def make(self, *, our_own: int = 0) -> tuple[Gap, ...]:
         """Make it, for the run and `our_own` processes of the sandbox; returns what cannot be enforced when that fails."""
         if self._limits == Limits():
             return ()
+        path = self._root / name_of_run(secrets.token_hex(4))
         try:
-            self._path.mkdir()
-            self._made = True
-            self._set(our_own)
+            path.mkdir()
+            self._path = path
+            self._set(path, our_own)
         except OSError as error:
             self.end()
             why = f"the control group of the run could not be made: {error}"
@@ -74,7 +75,7 @@ class Leaf:
 
     def joined(self, rules: Rules) -> Rules:
         """Return `rules` with this group to be joined, and no group within reach of what the run may write."""
-        if self._made:
+        if self._path is not None:
             rules = msgspec.structs.replace(rules, group=os.fsencode(self._path / "cgroup.procs"))
         view = rules.view
         if view is None or not self._mount:
@@ -89,7 +90,7 @@ class Leaf:
     def reached(self) -> str | None:
         """Say which limit the run went up against, by the kernel's own count; None when it did not."""
         limits = self._limits
-        if not self._made:
+        if self._path is None:
             return None
         memory = _events(self._path / "memory.events")
         if memory.get("oom_kill"):
@@ -98,26 +99,25 @@ class Leaf:
             return "killed by the kernel: the memory of the service or of the host ran out, below the run's own limits.memory"
         if _events(self._path / "pids.events").get("max"):
             return (
-                f"held by limits.processes = {limits.processes}: it tried to start more (threads count, too)"
+                f"held by limits.processes = {limits.processes} (threads count, too): it tried to start more"
             )
         return None
 
     def end(self) -> None:
         """Remove it; what is still in it has a moment to end, and is killed then. Idempotent."""
-        if self._made:
-            self._made = False
-            if not remove(self._path):
-                self._late(self._path)
+        path, self._path = self._path, None
+        if path is not None and not remove(path):
+            self._late(path)
 
-    def _set(self, our_own: int) -> None:
+    def _set(self, path: Path, our_own: int) -> None:
         limits = self._limits
         if limits.memory is not None:
-            write(self._path / "memory.max", str(limits.memory))
-            write(self._path / "memory.oom.group", "1")
+            write(path / "memory.max", str(limits.memory))
+            write(path / "memory.oom.group", "1")
             with contextlib.suppress(FileNotFoundError):  # a kernel that does not count swap
-                write(self._path / "memory.swap.max", "0")
+                write(path / "memory.swap.max", "0")
         if limits.processes is not None:
-            write(self._path / "pids.max", str(limits.processes + our_own))
+            write(path / "pids.max", str(limits.processes + our_own))
 
 
 class Leaves:

@@ -97,7 +97,7 @@ async def test_a_run_of_root_starts_no_more_processes_than_its_limit(bench, grou
     )
     assert outcome.kind is Kind.FAILED
     assert outcome.error.startswith(
-        "held by limits.processes = 10: it tried to start more (threads count, too) ("
+        "held by limits.processes = 10 (threads count, too): it tried to start more ("
     )
     fewer = await outcome_of(
         bench, settled, FORKS.replace("COUNT", "9"), permissions=permissions, limits=limits
