@@ -27,6 +27,10 @@ class Confined(Protocol):
         """
         ...
 
+    def reached(self) -> str | None:
+        """Say which of its limits the run as a whole went up against, as far as the kernel counts that; before `close`."""
+        ...
+
     async def close(self) -> None:
         """Let go of what was kept for the run. Idempotent."""
         ...

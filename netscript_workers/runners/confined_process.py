@@ -18,7 +18,7 @@ from netscript_workers.ports.sandbox import Confined, JobSandbox
 from netscript_workers.processes.memory import family_bytes
 from netscript_workers.runners.fork_source import ForkSource
 from netscript_workers.runners.fresh_process import FreshProcessRunner
-from netscript_workers.runners.limit_words import with_limit_told
+from netscript_workers.runners.limit_words import with_limit_told, with_reached_told
 from netscript_workers.runners.memory_watch import MemoryWatch
 from netscript_workers.runners.slot_process import SlotProcess
 
@@ -116,6 +116,7 @@ def _explained(outcome: Outcome, target: Target, confined: Confined, errors: Seq
     """Say of a run that failed what it was denied, or which limit may have ended it."""
     if outcome.kind not in (Kind.FAILED, Kind.CRASHED) or outcome.cause is Cause.PERMISSION_DENIED:
         return outcome  # in the second case it could not be confined, so that nothing has run
+    outcome = with_reached_told(outcome, confined.reached)
     told = outcome.error or ""
     denied = confined.denied([*errors, *told.splitlines()])
     if denied is not None:

@@ -1,8 +1,8 @@
-"""Says of a run that failed which of its limits ended it, as far as that can be known: the kernel does not tell."""
+"""Says of a run that failed which of its limits ended it, as far as that can be known: the kernel tells of a group alone."""
 
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import structs
@@ -50,3 +50,15 @@ def _of_memory(outcome: Outcome, limits: Limits, errors: Sequence[str]) -> str |
     if outcome.exit_code in _KILLED | _SUDDEN and peak is not None and peak >= size * _CLOSE:
         return f"had come close to its limits.memory of {size} bytes"
     return None
+
+
+def with_reached_told(outcome: Outcome, reached: Callable[[], str | None]) -> Outcome:
+    """Return `outcome` with the limit that the run as a whole went up against; `reached` is asked of one that failed only."""
+    if outcome.kind not in (Kind.FAILED, Kind.CRASHED):
+        return outcome
+    words = reached()
+    if words is None:
+        return outcome
+    # A kill needs no other words; for another end the limit may be the reason, or not.
+    killed = outcome.exit_code == -signal.SIGKILL
+    return structs.replace(outcome, error=words if killed else f"{words} ({outcome.error})")

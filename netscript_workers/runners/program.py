@@ -26,7 +26,7 @@ from netscript_workers.processes.kept import Child
 from netscript_workers.processes.memory import family_bytes
 from netscript_workers.processes.spawn_messages import Exited
 from netscript_workers.processes.spawner import Spawner
-from netscript_workers.runners.limit_words import with_limit_told
+from netscript_workers.runners.limit_words import with_limit_told, with_reached_told
 from netscript_workers.runners.program_output import MAX_RESULT_BYTES, ProgramOutput
 from netscript_workers.runners.program_refusal import explained
 
@@ -162,7 +162,8 @@ class ProgramRunner:
             )
         denied = confined.denied(output.last_errors) if confined is not None and exited.status else None
         outcome = _outcome(exited, output, observer, denied)
-        return with_limit_told(outcome, target.limits, output.last_errors)
+        outcome = with_limit_told(outcome, target.limits, output.last_errors)
+        return outcome if confined is None else with_reached_told(outcome, confined.reached)
 
     async def _end(self, child: Child, execution: Execution) -> None:
         """End a program: ask its group, wait a moment, kill the whole tree. A second cancellation kills at once."""

@@ -11,9 +11,11 @@ import msgspec
 
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Limits
+from netscript_workers.sandbox.cgroups import look
 from netscript_workers.sandbox.gaps import Gap, gaps_in, gaps_of_limits
 from netscript_workers.sandbox.grants import resolve
 from netscript_workers.sandbox.host import Host
+from netscript_workers.sandbox.leaf import grouped, ungrouped
 
 _PROBE_SECONDS: Final = 30.0
 
@@ -33,7 +35,7 @@ def probed() -> Host:
         from netscript_workers.sandbox.probe import probe
 
         try:
-            return probe()
+            return _with_groups(probe())
         except OSError as error:
             return _unknown(error)
     command = [sys.executable, "-P", "-m", "netscript_workers.sandbox.probe"]
@@ -41,9 +43,10 @@ def probed() -> Host:
         done = subprocess.run(
             command, capture_output=True, timeout=_PROBE_SECONDS, check=True, stdin=subprocess.DEVNULL
         )
-        return msgspec.json.decode(done.stdout, type=Host)
+        host = msgspec.json.decode(done.stdout, type=Host)
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
         return _unknown(error)
+    return _with_groups(host)
 
 
 def _may_fork() -> bool:
@@ -51,6 +54,12 @@ def _may_fork() -> bool:
     return (
         sys.platform == "linux" and threading.active_count() == 1 and len(os.listdir("/proc/self/task")) == 1
     )
+
+
+def _with_groups(host: Host) -> Host:
+    return msgspec.structs.replace(
+        host, groups=look()
+    )  # asked here: this process's own counts, with nothing beside it
 
 
 def _unknown(error: Exception) -> Host:
@@ -76,15 +85,18 @@ def abilities(host: Host) -> Iterator[Ability]:
         "" if host.has_rooms else "allow user namespaces for this user",
     )
     yield Ability("seccomp", host.has_filter, host.filter_missing or "filters with a listener")
+    groups = host.groups
+    found = groups.missing or f"{', '.join(groups.controllers)}, in {groups.root}"
+    yield Ability("control groups", not groups.missing, found, groups.cure)
     for name, permissions, limits, how in _QUESTIONS:
         gaps = missing(permissions, limits, host)
-        yield Ability(
-            name, not gaps, _how(host, how) if not gaps else gaps[0].why, gaps[0].cure if gaps else ""
-        )
+        found = _how(host, how, limits) if not gaps else gaps[0].why
+        yield Ability(name, not gaps, found, gaps[0].cure if gaps else "")
 
 
 def missing(permissions: Permissions | None, limits: Limits, host: Host, cwd: str = "/") -> tuple[Gap, ...]:
     """Return what of `permissions` and `limits` could not be enforced on `host`; files are not looked for."""
+    limits = ungrouped(limits, host.groups.controllers)
     if permissions is None:
         return gaps_of_limits(limits)
     named = Permissions(
@@ -97,6 +109,7 @@ def missing(permissions: Permissions | None, limits: Limits, host: Host, cwd: st
     return tuple(gaps_in(resolve(named, cwd, ""), limits, host))
 
 
+_RLIMITS: Final = "for each process (rlimits)"
 _NONE: Final = Permissions()
 _QUESTIONS: Final = (
     ("read, write", _NONE, Limits(), ("a view of its own and Landlock", "Landlock")),
@@ -122,16 +135,19 @@ _QUESTIONS: Final = (
     ),
     ("other processes", _NONE, Limits(), ("a list of processes of its own", "Landlock and no ptrace")),
     ("limits.processes", _NONE, Limits(processes=8), ("counted in the run's own user namespace", "")),
+    ("limits.memory", _NONE, Limits(memory=2**28), (_RLIMITS, _RLIMITS)),
     (
         "limits, the others",
         _NONE,
-        Limits(memory=2**28, cpu_seconds=1, open_files=64),
-        ("for each process (rlimits)", "for each process (rlimits)"),
+        Limits(cpu_seconds=1, open_files=64),
+        (_RLIMITS, _RLIMITS),
     ),
 )
 
 
-def _how(host: Host, how: tuple[str, str]) -> str:
+def _how(host: Host, how: tuple[str, str], limits: Limits) -> str:
+    if grouped(limits, host.groups.controllers) != Limits():
+        return "for the run as a whole, by a control group of its own"
     return how[0] if host.has_rooms else how[1]
 
 

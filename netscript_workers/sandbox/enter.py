@@ -63,6 +63,7 @@ def this_kernel() -> Kernel:
 def confine(rules: Rules) -> None:
     """Do what `apply` does, with rules in hand."""
     if rules.limits_only:
+        _join(rules.group)
         _set_limits(rules.limits)
         return
     kernel = this_kernel()
@@ -142,6 +143,7 @@ def go_on(
     everything else is done, and sets its descriptors; without it, that is the one in `rules`.
     """
     program_of = program_of or rules.program
+    _join(rules.group)  # while its files are in sight
     if rules.view is not None:
         view.enter(kernel, rules.view, cwd)
     if not rules.rooms:
@@ -192,6 +194,13 @@ def _restrict(kernel: Kernel, process: ProcessControl, rules: Rules, channel: so
         listener = install(kernel, rules.filter)
         socket.send_fds(channel, [b"f"], [listener])
         os.close(listener)
+
+
+def _join(group: bytes) -> None:
+    if group:
+        fd = os.open(group, os.O_WRONLY | os.O_CLOEXEC)
+        os.write(fd, b"0")
+        os.close(fd)
 
 
 def _set_limits(limits: Iterable[tuple[int, int]]) -> None:

@@ -15,6 +15,7 @@ _ROOMS_CURE: Final = (
     "allow user namespaces (sysctl user.max_user_namespaces or kernel.unprivileged_userns_clone, "
     "a container's seccomp profile)"
 )
+_GROUPS_CURE: Final = "where a control group is delegated to it, as the unit of `workers systemd` does"
 _LANDLOCK_CURE: Final = "boot with lsm=…,landlock on Linux 5.13 or later (6.2 for all of it)"
 
 
@@ -37,7 +38,7 @@ UNHIDDEN: Final = Gap(
 UNCOUNTED: Final = Gap(
     "limits.processes",
     "without a user namespace the kernel counts all processes of this user",
-    "give the target permissions, which bring a namespace",
+    f"give the target permissions, which bring a namespace, or {_GROUPS_CURE}",
 )
 
 
@@ -73,7 +74,7 @@ def gaps_in(grants: Grants, limits: Limits, host: Host) -> list[Gap]:
             if host.has_rooms
             else _ROOMS_WHY
         )
-        cure = "run the daemon as an ordinary user where user namespaces are on"
+        cure = f"run the daemon as an ordinary user where user namespaces are on, or {_GROUPS_CURE}"
         found.append(Gap("limits.processes", why, cure))
     return found
 

@@ -2,12 +2,14 @@
 
 import msgspec
 
+from netscript_workers.sandbox.cgroups import Groups
+
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
     """Facts about this kernel and what this process may do with it. Texts name what is missing, empty where nothing is.
 
     `machine` is a processor whose system calls are known here, empty else. `landlock` is its ABI, 0 for none. `is_root`: the
-    machine's root runs this. `user_rooms`: rooms are made with a user namespace.
+    machine's root runs this. `user_rooms`: rooms are made with a user namespace. `groups` is what was delegated of cgroup v2.
     """
 
     kernel: str
@@ -18,6 +20,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     filter_missing: str
     user_rooms: bool = True
     proc_missing: str = ""
+    groups: Groups = Groups(missing="nobody has looked for control groups", cure="ask `workers doctor`")
 
     @property
     def has_rooms(self) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -15,14 +14,15 @@ from netscript_workers.domain.command import CommandSpec, Confinement
 from netscript_workers.domain.target import Limits, Target, TaskType
 from netscript_workers.errors import PermissionsUnenforceableError
 from netscript_workers.sandbox import checks, landlock
-from netscript_workers.sandbox.denials import Denial, found_in, told
+from netscript_workers.sandbox.confined_run import ConfinedRun
 from netscript_workers.sandbox.environment import through_proxy, visible
 from netscript_workers.sandbox.gaps import UNLIMITED, Gap, gaps_of_limits
 from netscript_workers.sandbox.grants import Grants, resolve
 from netscript_workers.sandbox.host import Host
+from netscript_workers.sandbox.leaf import Leaf, Leaves
 from netscript_workers.sandbox.limits import resource_limits
 from netscript_workers.sandbox.needs import Start, needs_of_job, start_of
-from netscript_workers.sandbox.policy import covers_read, covers_write, plan
+from netscript_workers.sandbox.policy import Plan, plan
 from netscript_workers.sandbox.proxy import Pass, Proxy
 from netscript_workers.sandbox.rules import Rules, encoded
 
@@ -54,11 +54,20 @@ class Strictness(StrEnum):
 
 
 class KernelSandbox:
-    """Confines tasks by the kernel. `hidden` are files that no run ever sees: the queue's own, say."""
+    """Confines tasks by the kernel. `hidden` are files that no run ever sees: the queue's own, say.
+
+    `leaves` gives runs with limits their control groups; without it there are none.
+    """
 
     def __init__(
-        self, strictness: Strictness, hidden: Sequence[str] = (), *, host: Host | None = None
+        self,
+        strictness: Strictness,
+        hidden: Sequence[str] = (),
+        *,
+        host: Host | None = None,
+        leaves: Leaves | None = None,
     ) -> None:
+        self._leaves = leaves or Leaves()
         self._strictness = strictness
         self._hidden = tuple(hidden)
         self._host = host
@@ -74,7 +83,7 @@ class KernelSandbox:
         """Hold by another strictness from now on; runs under way are confined as they were begun."""
         self._strictness = strictness
 
-    async def confine(self, target: Target, spec: CommandSpec) -> "ConfinedRun":
+    async def confine(self, target: Target, spec: CommandSpec) -> ConfinedRun:
         """Confine `spec`, a run of `target`; raises `PermissionsUnenforceableError` under `require`."""
         if self._strictness is Strictness.OFF:
             return ConfinedRun(spec)
@@ -88,20 +97,21 @@ class KernelSandbox:
             return ConfinedRun(spec)  # it cannot be started, which is told better by whoever tries
         start = _with_payload(start, spec.env)
         grants = resolve(target.permissions, spec.cwd, path)
-        decided = plan(grants, target.limits, start.needs, host)
+        leaf = self._leaves.leaf(target.limits)
+        decided = plan(grants, leaf.others, start.needs, host)
         self._judge(target, decided.gaps)
         env = visible(spec.env, target.permissions.env, frozenset(target.env) | _TASK_VARIABLES)
         if decided.rules is None:
             return ConfinedRun(_replaced(spec, start.argv, env, None), decided.gaps)
-        rules, env, given = await self._with_ways(decided.rules, grants, env)
+        rules, env, given, gaps = await self._with_ways(target, decided, grants, env, leaf)
         spec = _replaced(spec, start.argv, env, rules, target.id)
         has_view = bool(rules.rooms)
         tmp = rules.private_tmp
         return ConfinedRun(
-            spec, decided.gaps, grants, start, given, self._proxy, has_view=has_view, private_tmp=tmp
+            spec, gaps, grants, start, given, self._proxy, has_view=has_view, private_tmp=tmp, leaf=leaf
         )
 
-    async def confine_job(self, target: Target, root: str, environ: Mapping[str, str]) -> "ConfinedRun":
+    async def confine_job(self, target: Target, root: str, environ: Mapping[str, str]) -> ConfinedRun:
         """Confine a run of a job in a process of its own; raises `PermissionsUnenforceableError` under `require`.
 
         The rules in the confinement of its `spec` are for `enter.apply`, called in the forked process before the handler runs:
@@ -117,12 +127,13 @@ class KernelSandbox:
         cwd = os.getcwd()  # the slot's too: a job has the daemon's working directory in every mode
         needs = needs_of_job(root, cwd, self._hidden)
         grants = resolve(permissions, cwd, environ.get("PATH", _SEARCH_PATH))
-        decided = plan(grants, target.limits, needs, host)
+        leaf = self._leaves.leaf(target.limits)
+        decided = plan(grants, leaf.others, needs, host)
         self._judge(target, decided.gaps)
         if decided.rules is None:
             return ConfinedRun(spec, decided.gaps)
         kept = visible(environ, permissions.env, frozenset())
-        rules, env, given = await self._with_ways(decided.rules, grants, dict(kept))
+        rules, env, given, gaps = await self._with_ways(target, decided, grants, dict(kept), leaf)
         changed = {
             os.fsencode(name): os.fsencode(value) for name, value in env.items() if kept.get(name) != value
         }
@@ -132,18 +143,20 @@ class KernelSandbox:
         start = Start((), needs)
         return ConfinedRun(
             spec,
-            decided.gaps,
+            gaps,
             grants,
             start,
             given,
             self._proxy,
             has_view=bool(rules.rooms),
             private_tmp=rules.private_tmp,
+            leaf=leaf,
         )
 
     async def stop(self) -> None:
-        """End the proxy. Idempotent."""
+        """End the proxy, and see the last control groups off. Idempotent."""
         await self._proxy.stop()
+        await self._leaves.stop()
 
     async def _facts(self) -> Host:
         async with self._probing:
@@ -160,26 +173,42 @@ class KernelSandbox:
                 missing=missing,
             )
 
-    def _limited(self, target: Target, spec: CommandSpec) -> "ConfinedRun":
+    def _limited(self, target: Target, spec: CommandSpec) -> ConfinedRun:
         """Bind an otherwise unconfined run to its limits."""
         limits = msgspec.structs.replace(target.limits, output=None)
         if limits == Limits():
             return ConfinedRun(spec)
-        gaps = gaps_of_limits(limits)
+        leaf = self._leaves.leaf(limits)
+        gaps = gaps_of_limits(leaf.others)
         self._judge(target, gaps)
         if UNLIMITED in gaps:
             return ConfinedRun(spec, gaps)
-        pairs = resource_limits(limits, reserves_memory=target.type is TaskType.DENO, counts_processes=False)
-        rules = Rules(limits=pairs, limits_only=True)
-        return ConfinedRun(msgspec.structs.replace(spec, confinement=_confinement(rules)), gaps)
+        gaps = self._made(target, leaf, gaps)
+        reserves = target.type is TaskType.DENO
+        pairs = resource_limits(leaf.others, reserves_memory=reserves, counts_processes=False)
+        rules = leaf.joined(Rules(limits=pairs, limits_only=True))
+        spec = msgspec.structs.replace(spec, confinement=_confinement(rules))
+        return ConfinedRun(spec, gaps, leaf=leaf)
+
+    def _made(self, target: Target, leaf: Leaf, gaps: Sequence[Gap], *, our_own: int = 0) -> tuple[Gap, ...]:
+        """Make the control group of a run; returns `gaps`, and what it then cannot keep."""
+        missing = leaf.make(our_own=our_own)
+        self._judge(target, missing)
+        return (*gaps, *missing)
 
     async def _with_ways(
-        self, rules: Rules, grants: Grants, env: dict[str, str]
-    ) -> tuple[Rules, dict[str, str], Pass | None]:
-        """Add the way out through the proxy, and a place for temporary files."""
+        self, target: Target, decided: Plan, grants: Grants, env: dict[str, str], leaf: Leaf
+    ) -> tuple[Rules, dict[str, str], Pass | None, tuple[Gap, ...]]:
+        """Add the run's control group, the way out through the proxy, and a place for temporary files."""
         given: Pass | None = None
-        if rules.rooms and isinstance(grants.net, tuple) and grants.net:
+        rules = decided.rules or Rules()
+        has_hosts = bool(rules.rooms) and isinstance(grants.net, tuple) and bool(grants.net)
+        if has_hosts:
             await self._proxy.start()
+        # From here on nothing is waited for, so that what is made is in the hands of a `ConfinedRun` in any case.
+        gaps = self._made(target, leaf, decided.gaps, our_own=1 if rules.rooms else 0)  # the init
+        rules = leaf.joined(rules)
+        if has_hosts and isinstance(grants.net, tuple):
             given = self._proxy.admit(grants.net)
             rules = msgspec.structs.replace(rules, proxy=self._proxy.path, token=given.token)
             env = through_proxy(env, _PROXY_URL)
@@ -190,63 +219,7 @@ class KernelSandbox:
             private = os.path.join(tempfile.gettempdir(), f"netscript-workers-{secrets.token_hex(8)}")
             env["TMPDIR"] = private
             rules = _with_private_tmp(rules, private)
-        return rules, env, given
-
-
-class ConfinedRun:
-    """One run's confinement. See `ports/sandbox.py`."""
-
-    def __init__(
-        self,
-        spec: CommandSpec,
-        gaps: Sequence[Gap] = (),
-        grants: Grants | None = None,
-        start: Start | None = None,
-        given: Pass | None = None,
-        proxy: Proxy | None = None,
-        *,
-        has_view: bool = False,
-        private_tmp: bytes = b"",
-    ) -> None:
-        self._spec = spec
-        self._gaps = tuple(gaps)
-        self._grants = grants
-        self._start = start
-        self._pass = given
-        self._proxy = proxy
-        self._has_view = has_view
-        self._private_tmp = private_tmp
-
-    @property
-    def spec(self) -> CommandSpec:
-        """The command to start."""
-        return self._spec
-
-    @property
-    def not_enforced(self) -> tuple[str, ...]:
-        """What was asked for and is not enforced."""
-        return tuple(str(gap) for gap in self._gaps)
-
-    def denied(self, errors: Sequence[str]) -> str | None:
-        """Say what the run was denied, as far as it is known: the proxy's refusals and the watcher's reports are certain."""
-        grants, start = self._grants, self._start
-        if grants is None or start is None:
-            return None
-        denials = [Denial("net", host, certain=True) for host in self._pass.refused] if self._pass else []
-        denials += found_in(
-            errors,
-            cwd=self._spec.cwd,
-            may_read=lambda path: covers_read(grants, start.needs, path, has_view=self._has_view),
-            may_write=lambda path: covers_write(grants, path, has_view=self._has_view),
-        )
-        return told(denials) if denials else None
-
-    async def close(self) -> None:
-        """End the run's way out, and its directory for temporary files where it has no view. Idempotent."""
-        if self._private_tmp:  # its watcher does that too, unless it was killed
-            await asyncio.to_thread(shutil.rmtree, self._private_tmp, ignore_errors=True)
-        if self._pass is not None and self._proxy is not None:
-            await self._proxy.withdraw(self._pass)
+        return rules, env, given, gaps
 
 
 def _with_payload(start: Start, env: Mapping[str, str]) -> Start:

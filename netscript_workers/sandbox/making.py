@@ -62,7 +62,8 @@ class Maker:
         if not rules.rooms or not rules.has_program:
             return None
         needed = lasting(rules), order.cwd
-        self._is_likely = self._last is None or needed == self._last
+        # The control group of a run is nobody else's: nothing may wait in it for another one.
+        self._is_likely = not rules.group and (self._last is None or needed == self._last)
         self._last = needed
         for _ in range(2):  # the ones that are there, or others that are made for this very order
             self._make(order)

@@ -154,6 +154,9 @@ class WatchedRun:
         """Nothing is denied."""
         return None
 
+    def reached(self) -> None:
+        """Say nothing: an observed run has no control group."""
+
     async def close(self) -> None:
         """Keep the notes: they are read after the run."""
 

@@ -44,8 +44,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     `rooms` are the CLONE_NEW… flags, 0 for none. `files` are Landlock's rules (path, rights) under ABI `landlock` (0: not
     used), and `denies_tcp` its second guard of the network. `filter` is the seccomp program, empty for none. `limits` are
-    (resource, value). `proxy` is the socket of the daemon's proxy and `token` what it knows the run by. `private_tmp` is
-    a directory that the run gets for itself where it has no view. `environment` are the variables that may stay, for a
+    (resource, value), and `group` is the file by which the run's control group is joined, empty for none. `proxy` is the
+    socket of the daemon's proxy and `token` what it knows the run by. `private_tmp` is a directory that the run gets for
+    itself where it has no view. `environment` are the variables that may stay, for a
     process that is not to be replaced by a program (None: it will be). `limits_only`: nothing but the limits holds.
     `record` is a file: nothing is denied, and what the run does is noted there (see observing.py).
     `argv` (its first word a path) and `env` are the program to be started (`has_program`); without one, `env` is added to
@@ -60,6 +61,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     filter: bytes = b""
     may_exec: bool = True
     limits: tuple[tuple[int, int], ...] = ()
+    group: bytes = b""
     proxy: bytes = b""
     token: bytes = b""
     private_tmp: bytes = b""

@@ -1,5 +1,6 @@
 """The sandbox of a project, and what of its permissions this host could not enforce."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
@@ -24,12 +25,28 @@ _OF_THE_INTERPRETER = frozenset(
     }
 )
 
+log = logging.getLogger("netscript_workers.daemon")
+
 
 def sandbox_for(settings: "Settings") -> "KernelSandbox":
     """Return the sandbox that `settings` ask for; no run sees the queue's own files."""
+    from netscript_workers.sandbox.cgroups import look
     from netscript_workers.sandbox.kernel_sandbox import KernelSandbox
+    from netscript_workers.sandbox.leaf import Leaves
 
-    return KernelSandbox(strictness_of(settings), hidden_files(settings))
+    return KernelSandbox(strictness_of(settings), hidden_files(settings), leaves=Leaves(look()))
+
+
+def settle_in_group() -> None:
+    """Have control groups for runs, if one is delegated to this process: to be called before it starts others.
+
+    Where none is, runs are held by what needs none, and what that cannot hold is told with each.
+    """
+    from netscript_workers.sandbox.cgroups import settle
+
+    groups = settle()
+    if groups.settled:
+        log.debug("runs with limits get control groups of their own in %s", groups.root)
 
 
 def hidden_files(settings: "Settings") -> list[str]:

@@ -12,6 +12,7 @@ from netscript_workers.supervisor.daemon import EXIT_OK
 from netscript_workers.supervisor.notices import Notices
 from netscript_workers.telemetry import logs
 from netscript_workers.wiring.assembling import Order, assembled
+from netscript_workers.wiring.confinement import settle_in_group
 from netscript_workers.wiring.greeting import runtime_overruled, topics_of_nothing
 from netscript_workers.wiring.observing import Observatory
 from netscript_workers.wiring.project import Project, told
@@ -53,6 +54,7 @@ class ConfiguredDaemon:
                     "enabled = false: this daemon has nothing to do and ends. Set it to true to run work."
                 )
                 return EXIT_OK
+            settle_in_group()
             self._say_problems()
             self._say_where_records_are()
             sys.setswitchinterval(SWITCH_INTERVAL_S)

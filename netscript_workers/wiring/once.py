@@ -13,6 +13,7 @@ from netscript_workers.domain.outcome import Outcome, cancelled, timed_out
 from netscript_workers.domain.target import Target
 from netscript_workers.errors import UnknownTargetError
 from netscript_workers.ports.observer import RunObserver
+from netscript_workers.wiring.confinement import settle_in_group
 from netscript_workers.wiring.project import Project
 from netscript_workers.wiring.worker import runners_for
 
@@ -29,6 +30,7 @@ async def run_once(
     target = project.targets.get(target_id)
     if target is None:
         raise UnknownTargetError(unknown_target(target_id, project.catalog.nearest(target_id)))
+    settle_in_group()
     runners = runners_for(project, target_id)
     runner = runners[target.mode]
     await runner.start()

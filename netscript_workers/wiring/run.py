@@ -15,6 +15,7 @@ from netscript_workers.supervisor.merging import MergedLog
 from netscript_workers.supervisor.notices import Notices
 from netscript_workers.supervisor.tree import Plan, Supervisor
 from netscript_workers.telemetry import logs
+from netscript_workers.wiring.confinement import settle_in_group
 from netscript_workers.wiring.project import refusal
 from netscript_workers.wiring.worker import worker_name
 
@@ -52,6 +53,7 @@ class ConfiguredRun:
             if not settings.enabled:
                 log.info("enabled = false: there is nothing to run. Set it to true to run work.")
                 return EXIT_OK
+            settle_in_group()  # the children are then born where they belong
             return await self._supervisor().run()
         finally:
             logs.take_down(handler)

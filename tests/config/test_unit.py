@@ -29,7 +29,7 @@ def values(text, key):
         ("", "Type", ["notify"]),
         ("", "RestartPreventExitStatus", ["78"]),
         ("", "KillMode", ["mixed"]),
-        ("", "Delegate", ["yes"]),
+        ("", "Delegate", ["memory pids"]),
         ("", "WatchdogSec", ["30"]),
         ("", "OOMPolicy", ["continue"]),
         ("", "User", ["workers"]),

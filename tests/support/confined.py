@@ -16,9 +16,11 @@ from netscript_workers.processes.prctl import ProcessControl
 from netscript_workers.processes.spawn import Held, start_confined
 from netscript_workers.processes.spawn_messages import Refused, order_for
 from netscript_workers.processes.spawner import Spawner
+from netscript_workers.sandbox.cgroups import look
 from netscript_workers.sandbox.enter import apply, prepare
 from netscript_workers.sandbox.host import Host
 from netscript_workers.sandbox.kernel_sandbox import MODULE, KernelSandbox, Strictness
+from netscript_workers.sandbox.leaf import Leaves
 from netscript_workers.sandbox.making import Maker
 from netscript_workers.sandbox.probe import probe
 
@@ -37,6 +39,7 @@ class Run(msgspec.Struct, frozen=True):
     err: str
     denied: str | None = None
     not_enforced: tuple[str, ...] = ()
+    reached: str | None = None
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -88,14 +91,15 @@ async def run_one(start: Start, order: Order, host: Host) -> Run:
         host = msgspec.structs.replace(host, rooms_missing="switched off by the test")
     if order.landlock is not None:
         host = msgspec.structs.replace(host, landlock=order.landlock)
-    sandbox = KernelSandbox(Strictness(order.strictness), order.hidden, host=host)
+    sandbox = KernelSandbox(Strictness(order.strictness), order.hidden, host=host, leaves=Leaves(look()))
     spec = CommandSpec(argv=order.argv, env={"PATH": PATH, **order.env}, cwd=order.cwd)
     confined = await sandbox.confine(target_of(order), spec)
     try:
         status, out, err = await start(confined.spec)
         text = err.decode("utf-8", "replace")
         denied = confined.denied(text.splitlines()) if status else None
-        return Run(status, out.decode("utf-8", "replace"), text, denied, confined.not_enforced)
+        said = (text, denied, confined.not_enforced, confined.reached() if status else None)
+        return Run(status, out.decode("utf-8", "replace"), *said)
     finally:
         await confined.close()
         await sandbox.stop()
