@@ -83,7 +83,10 @@ class SlotInbox:
         found = False
         while self._messages and isinstance(message := self._messages[0], Cancel):
             self._messages.popleft()
-            found = found or message.serial == serial
+            if message.serial == serial:
+                found = True
+            else:
+                self.cancelled = message.serial  # its run has been answered, or is still to be taken
         return found
 
     def arrive(self) -> None:

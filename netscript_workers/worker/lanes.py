@@ -218,11 +218,14 @@ class Lanes:
             for attempt in reversed(chain)
         ]
 
-    def hold_again(self, attempt: Attempt) -> None:
-        """Take in an attempt that was taken back from a slot's hands; it is the next to start in its lane."""
-        lane = self._by_topic[attempt.execution.topic]
+    def hold_again(self, attempt: Attempt) -> bool:
+        """Take in an attempt taken back from a slot's hands, as the next of its lane; False when its topic is served no more."""
+        lane = self._by_topic.get(attempt.execution.topic)
+        if lane is None or not lane.limit:
+            return False
         lane.held.appendleft(attempt)
         self._count(lane, held=1)
+        return True
 
     def leave(self, attempt: Attempt, took_ms: float | None, *, wake: bool) -> Attempt | None:
         """Take an attempt out that has ended after `took_ms`, or without having begun (None), wherever it stands.
@@ -267,8 +270,8 @@ class Lanes:
 
     def drop(self, attempt: Attempt) -> bool:
         """Take one held attempt out (it was cancelled); False when it is not held."""
-        lane = self._by_topic[attempt.execution.topic]
-        if attempt not in lane.held:
+        lane = self._by_topic.get(attempt.execution.topic)
+        if lane is None or attempt not in lane.held:
             return False
         lane.held.remove(attempt)
         self._count(lane, held=-1)

@@ -87,4 +87,5 @@ class Starter:
         self._leases.let_go(attempt)
         anew = Attempt(attempt.execution, self._workshop)
         self._leases.hold(anew)
-        self._lanes.hold_again(anew)
+        if not self._lanes.hold_again(anew):
+            anew.give_back()

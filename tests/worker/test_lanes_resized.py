@@ -68,6 +68,21 @@ def test_a_pool_that_shrinks_starts_nothing_before_enough_has_ended():
     assert asked(lanes) == {"a": 1}
 
 
+def test_what_is_taken_back_for_a_topic_that_is_gone_by_now_is_refused():
+    lanes = Lanes(pool(a_b=1))
+    head, follower = attempt("a"), attempt("b")
+    lanes.hold([head])
+    lanes.leave(*lanes.ready(), 1.0, wake=False)
+    lanes.hold([head, follower])
+    assert list(lanes.ready()) == [head]
+    assert list(lanes.followers(0.0)) == [(follower, head)]
+    lanes.resize(pool(a=1))
+    assert not lanes.drop(follower)  # a cancellation looks whether it is held
+    lanes.unchain(follower)
+    assert not lanes.hold_again(follower)
+    assert (lanes.held, lanes.following, lanes.busy) == (0, 0, 1)
+
+
 def test_what_was_claimed_for_a_topic_that_is_gone_by_now_is_handed_back():
     lanes = Lanes(pool(a=1, b=1))
     demand = lanes.demand()

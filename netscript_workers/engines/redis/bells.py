@@ -136,11 +136,12 @@ class Bells:
                     self._link = link  # whatever is wanted from here on is asked for by whoever wants it
                     channels = [self._channels[bell] for bell in sorted(self._wanted)]
                     await link.send_command("SUBSCRIBE", *channels, check_health=False)
-                async for _ in self._heard(link):
-                    delay, said = 0.05, False
-                    # Whoever was woken goes on first: its wait ends, then its next command is sent, then we listen again.
-                    await asyncio.sleep(0)
-                    await asyncio.sleep(0)
+                async with contextlib.aclosing(self._heard(link)) as heard:
+                    async for _ in heard:
+                        delay, said = 0.05, False
+                        # Whoever was woken goes on first: its wait ends, its next command is sent, then we listen again.
+                        await asyncio.sleep(0)
+                        await asyncio.sleep(0)
             except (RedisError, OSError, TimeoutError) as error:
                 self._server.leave(link)
                 if not said:
