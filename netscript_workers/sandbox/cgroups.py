@@ -132,6 +132,10 @@ def _withheld(root: Path) -> str:
     for file in (root, root / "cgroup.procs", root / "cgroup.subtree_control"):
         if not os.access(file, os.W_OK):
             return f"{root} was not delegated to this user: {file.name} is not writable"
+        if (
+            file.stat().st_uid != os.getuid()
+        ):  # root may write it, but not from a user namespace, where runs are
+            return f"{root} was delegated to another user: {file.name} is not this one's"
     above_is_ours = os.getuid() == 0 or os.access(root.parent, os.W_OK)
     if root.name.endswith(_UNITS) and above_is_ours and not any(_marked(root, name) for name in _DELEGATION):
         return f"{root} is systemd's own, and was not delegated"
