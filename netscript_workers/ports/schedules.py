@@ -28,7 +28,7 @@ class Tick(msgspec.Struct, frozen=True):
 class Standing(msgspec.Struct, frozen=True):
     """How far the schedules are: `now` by the engine's own clock, and the `last` tick enqueued of each target (ms since 1970).
 
-    For a schedule none of whose ticks was enqueued yet, `last` is the moment at which it was first seen.
+    For a schedule none of whose ticks was enqueued yet, `last` is the moment at which it was first seen as it is now.
     """
 
     now: int
@@ -38,10 +38,14 @@ class Standing(msgspec.Struct, frozen=True):
 class TickBook(Protocol):
     """What a scheduler needs of an engine. Every method may raise `EngineError`."""
 
-    async def standing(self, targets: Sequence[str]) -> Standing:
+    async def standing(self, targets: Sequence[str], marks: Sequence[str] = ()) -> Standing:
         """Tell how far `targets` are, each of them, in one round trip.
 
         Notes now, durably, for every target not yet known: a new schedule does not run for its past.
+
+        `marks`, one for each target or none at all, say what the schedules are. One whose mark is not the noted one was changed,
+        by whatever process and however long ago, and begins anew: `last` is now, unless that is later already. What was noted
+        without a mark takes the one it is given.
         """
         ...
 

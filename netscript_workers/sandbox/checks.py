@@ -15,7 +15,7 @@ from netscript_workers.sandbox.cgroups import look
 from netscript_workers.sandbox.gaps import Gap, gaps_in, gaps_of_limits
 from netscript_workers.sandbox.grants import resolve
 from netscript_workers.sandbox.host import Host
-from netscript_workers.sandbox.leaf import grouped, ungrouped
+from netscript_workers.sandbox.limits import grouped, ungrouped
 
 _PROBE_SECONDS: Final = 30.0
 

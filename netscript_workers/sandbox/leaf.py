@@ -15,6 +15,7 @@ from netscript_workers.domain.size import format_size
 from netscript_workers.domain.target import Limits
 from netscript_workers.sandbox.cgroups import Groups, kill, name_of_run, remove, write
 from netscript_workers.sandbox.gaps import Gap
+from netscript_workers.sandbox.limits import grouped, ungrouped
 from netscript_workers.sandbox.rules import Rules
 
 _LEAVE_SECONDS: Final = 1.0  # what a process that has told its outcome gets to end by itself
@@ -22,24 +23,6 @@ _KILL_SECONDS: Final = 5.0
 _LOOK_AGAIN_SECONDS: Final = 0.01
 
 _log = logging.getLogger(__name__)
-
-
-def grouped(limits: Limits, controllers: tuple[str, ...]) -> Limits:
-    """Return the part of `limits` that a group with these controllers keeps for the run as a whole."""
-    return Limits(
-        memory=limits.memory if "memory" in controllers else None,
-        processes=limits.processes if "pids" in controllers else None,
-    )
-
-
-def ungrouped(limits: Limits, controllers: tuple[str, ...]) -> Limits:
-    """Return the rest of `limits`, to which each process must be held."""
-    kept = grouped(limits, controllers)
-    return msgspec.structs.replace(
-        limits,
-        memory=limits.memory if kept.memory is None else None,
-        processes=limits.processes if kept.processes is None else None,
-    )
 
 
 class Leaf:

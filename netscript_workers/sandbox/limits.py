@@ -3,6 +3,8 @@
 import sys
 from typing import Final
 
+import msgspec
+
 from netscript_workers.domain.target import Limits
 
 # What follows was compiled for Linux; elsewhere the numbers differ and no rules are made.
@@ -45,3 +47,21 @@ def without_watcher(limits: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int
 def are_known() -> bool:
     """Tell whether the numbers above are this system's."""
     return sys.platform == "linux"
+
+
+def grouped(limits: Limits, controllers: tuple[str, ...]) -> Limits:
+    """Return the part of `limits` that a group with these controllers keeps for the run as a whole."""
+    return Limits(
+        memory=limits.memory if "memory" in controllers else None,
+        processes=limits.processes if "pids" in controllers else None,
+    )
+
+
+def ungrouped(limits: Limits, controllers: tuple[str, ...]) -> Limits:
+    """Return the rest of `limits`, to which each process must be held."""
+    kept = grouped(limits, controllers)
+    return msgspec.structs.replace(
+        limits,
+        memory=limits.memory if kept.memory is None else None,
+        processes=limits.processes if kept.processes is None else None,
+    )

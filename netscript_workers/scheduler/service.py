@@ -9,13 +9,15 @@ from typing import Any, Final, Protocol
 from netscript_workers.domain.execution import Enqueued, NewExecution, TriggeredBy
 from netscript_workers.domain.ids import IdFactory
 from netscript_workers.domain.target import Target
+from netscript_workers.errors import EngineError
 from netscript_workers.ports.schedules import Standing, Tick, TickBook
-from netscript_workers.scheduler.timetable import Due, Timetable, schedules_of
+from netscript_workers.scheduler.timetable import LATE_MS, Due, Timetable, schedules_of
 
 BATCH: Final = 1_000
 RESYNC_S: Final = 30.0
 LOOK_S: Final = 1.0
 _LEAST_WAIT_S: Final = 0.0005
+_SLOW_S: Final = 0.1  # an answer that took longer tells the time too vaguely for half a minute
 _JUMP_S: Final = 0.25  # between two looks this host's two clocks part by far less, unless one was set
 _LAG_WORTH_TELLING_MS: Final = 1_000
 
@@ -33,8 +35,10 @@ class Surroundings(Protocol):
         """Await `call()` again and again while the engine fails."""
         ...
 
-    async def enqueued(self, call: Callable[[], Awaitable[list[Enqueued | None]]]) -> list[Enqueued | None]:
-        """Do the same for ticks."""
+    async def enqueued(
+        self, call: Callable[[], Awaitable[list[Enqueued | None]]], give_up: Callable[[], bool]
+    ) -> list[Enqueued | None]:
+        """Do the same for ticks; `give_up`, asked after each failure, lets its error out."""
         ...
 
     async def forgotten(self, call: Callable[[], Awaitable[None]]) -> None:
@@ -139,7 +143,7 @@ class Scheduler:
             # The question that is answered counts: those before it may have failed for a long time.
             nonlocal asked
             asked = time.monotonic()
-            return await self._book.standing(tuple(schedules))
+            return await self._book.standing(tuple(schedules), [one.mark for one in schedules.values()])
 
         standing = await self._around.standing(ask)
         self._clock.set(standing.now, asked)
@@ -157,7 +161,23 @@ class Scheduler:
             for due, new_id in zip(batch, ids, strict=True)
             if due.target in self._targets
         ]
-        answers = await self._around.enqueued(lambda: self._book.enqueue_ticks(ticks))
+        began = time.monotonic()
+
+        def is_late() -> bool:
+            return time.monotonic() - began > LATE_MS / 1000
+
+        try:
+            answers = await self._around.enqueued(
+                lambda: self._book.enqueue_ticks(ticks), lambda: is_late() or self._changed.is_set()
+            )
+        except EngineError:
+            # What they are is no longer sure: the targets have changed, or these ticks were missed by now, as all since then.
+            if is_late():
+                self._table.begin_again({due.target for due in batch})
+            else:
+                self._table.put_back(batch)
+            self._changed.set()
+            return
         now = self._clock.now()
         lags = [
             max(0, now - tick.at) for tick, answer in zip(ticks, answers, strict=True) if answer is not None
@@ -206,10 +226,19 @@ class EngineClock:
         self._drift = 0.0
 
     def set(self, now: int, asked: float) -> None:
-        """Take `now` as the time at the middle of a question that was `asked` at that monotonic time (s) and is answered now."""
-        answered = time.monotonic()
-        self._offset = now / 1000 - (asked + answered) / 2
-        self._set_at = answered
+        """Take `now` as the time at the middle of a question that was `asked` at that monotonic time (s) and is answered now.
+
+        If that took long, it was at some moment of it: what is known already is kept where it fits, else it is taken for the last
+        one, for a tick may come late but never before its time; and the clock is stale again after a second.
+        """
+        answered, jumped = time.monotonic(), self._has_jumped()
+        earliest, latest = now / 1000 - answered, now / 1000 - asked
+        slow = answered - asked > _SLOW_S
+        if not slow:
+            self._offset = (earliest + latest) / 2
+        elif jumped or not earliest <= self._offset <= latest:
+            self._offset = earliest
+        self._set_at = answered - RESYNC_S + LOOK_S if slow else answered
         self._drift = time.time() - answered
 
     def now(self) -> int:
@@ -218,8 +247,10 @@ class EngineClock:
 
     def is_stale(self) -> bool:
         """Tell whether to look again: it was long ago, or this host's clock was set (as the engine's may have been with it)."""
-        monotonic = time.monotonic()
-        return monotonic - self._set_at > RESYNC_S or abs(time.time() - monotonic - self._drift) > _JUMP_S
+        return time.monotonic() - self._set_at > RESYNC_S or self._has_jumped()
+
+    def _has_jumped(self) -> bool:
+        return abs(time.time() - time.monotonic() - self._drift) > _JUMP_S
 
 
 def _request(target: Target, new_id: str) -> NewExecution:

@@ -1,7 +1,7 @@
 """Which ticks are due, and when the next one is. Pure: time is passed in, in ms since 1970 by the engine's clock."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -26,6 +26,11 @@ class Schedule(msgspec.Struct, frozen=True):
     expression: str
     timezone: str
     catch_up: CatchUp
+
+    @property
+    def mark(self) -> str:
+        """What the engine notes of it, so that a schedule that was changed while nothing ran begins anew."""
+        return f"{' '.join(self.expression.split())} {self.timezone}"
 
 
 class Due(NamedTuple):
@@ -136,6 +141,16 @@ class Timetable:
             self._plan(cursor)
         given, self._overdue = self._overdue[:limit], self._overdue[limit:]
         return given
+
+    def put_back(self, batch: Sequence[Due]) -> None:
+        """Take back what was handed out and not enqueued; it is handed out next, if its schedule is still followed."""
+        self._overdue[:0] = batch
+
+    def begin_again(self, targets: set[str]) -> None:
+        """Know nothing of `targets` any more: when they are taken anew, they catch up with all that the engine has not noted."""
+        for target in targets & self._cursors.keys():
+            del self._cursors[target]
+        self._overdue = [due for due in self._overdue if due.target not in targets]
 
     def prepare(self) -> None:
         """Find out ahead what comes after the next tick of each schedule; for when nothing is due."""

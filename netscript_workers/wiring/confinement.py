@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from netscript_workers.domain.permissions import Grant
 from netscript_workers.domain.problem import Problem
 from netscript_workers.domain.target import ConfinedMode, Limits, Target, TaskType
-from netscript_workers.wiring.programs import part_secrets, secret_values
 
 if TYPE_CHECKING:
     from netscript_workers.config import Settings
@@ -61,6 +60,7 @@ def granted_jobs(project: "Project") -> "list[GrantedJobs]":
     A secret of the daemon's is handed down when a job names its variable.
     """
     from netscript_workers.runners.granted import GrantedJobs
+    from netscript_workers.wiring.programs import part_secrets, secret_values
 
     catalog = project.catalog
     plain, secrets = part_secrets(project.options.environ, secret_values(project.settings))

@@ -40,13 +40,14 @@ class RuntimeWatch:
         self.renew(settings, base, topics)
 
     def renew(self, settings: config.Settings, base: Catalog, topics: frozenset[str]) -> None:
-        """Look over another project from now on, whose runtime directory has just been read."""
+        """Look over another project from now on, whose runtime directory was read before."""
         self._settings = settings
         self._root = settings.runtime_dir
         self._base = base
         self._sources = sources_of(settings)
         self._topics = topics
-        self._seen = config.fingerprint(self._root)
+        # What is there may have changed since it was read: the first look reads it again.
+        self._seen: tuple[tuple[str, int, int, int], ...] | None = None
 
     async def start(self) -> None:
         """Begin to look."""
@@ -63,12 +64,14 @@ class RuntimeWatch:
             await asyncio.sleep(LOOK_SECONDS)
             now = config.fingerprint(self._root)
             if now != self._seen:
-                self._seen = now
-                self._take()
+                is_first, self._seen = self._seen is None, now
+                self._take(is_first=is_first)
 
-    def _take(self) -> None:
+    def _take(self, *, is_first: bool) -> None:
         layer = config.read_runtime_dir(self._root)
-        catalog = overlay(self._base, layer, self._sources)
+        catalog, current = overlay(self._base, layer, self._sources), self._live.current
+        if is_first and (catalog.targets, catalog.problems) == (current.targets, current.problems):
+            return
         new = [problem for problem in catalog.problems if problem not in self._base.problems]
         for problem in new:
             level = logging.ERROR if problem.severity is Severity.ERROR else logging.WARNING
@@ -76,7 +79,7 @@ class RuntimeWatch:
         if any(problem.severity is Severity.ERROR for problem in new):
             log.error("%s is not taken over as it is now; the last good version stays", self._root)
             return
-        before = self._live.current.targets
+        before = current.targets
         self._live.exchange(catalog)
         more = sorted(catalog.targets.keys() - before.keys())
         fewer = sorted(before.keys() - catalog.targets.keys())

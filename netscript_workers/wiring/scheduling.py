@@ -38,9 +38,11 @@ class Around:
         """Await `call()` until the engine answers."""
         return await self._outages.outlast(_STANDING, call)
 
-    async def enqueued(self, call: Callable[[], Awaitable[list[Enqueued | None]]]) -> list[Enqueued | None]:
-        """Await `call()` until the engine answers."""
-        return await self._outages.outlast(_ENQUEUE, call)
+    async def enqueued(
+        self, call: Callable[[], Awaitable[list[Enqueued | None]]], give_up: Callable[[], bool]
+    ) -> list[Enqueued | None]:
+        """Await `call()` until the engine answers, or fails when `give_up` says so."""
+        return await self._outages.outlast(_ENQUEUE, call, give_up=give_up)
 
     async def forgotten(self, call: Callable[[], Awaitable[None]]) -> None:
         """Await `call()` until the engine has done it."""

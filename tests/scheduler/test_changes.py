@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from netscript_workers.domain.target import CatchUp, Concept, Source, Target
@@ -28,11 +29,11 @@ class Away(MemoryEngine):
 
     refusals = 5
 
-    async def standing(self, targets):
+    async def standing(self, targets, marks=()):
         if self.refusals:
             self.refusals -= 1
             raise EngineError("away")
-        return await super().standing(targets)
+        return await super().standing(targets, marks)
 
 
 async def until(holds) -> None:
@@ -75,5 +76,23 @@ async def test_a_schedule_that_was_taken_away_for_an_hour_has_missed_nothing(tak
     try:
         await until(lambda: later.enqueued)  # what was missed comes before what is due
         assert {run.target for run in await engine.find(HistoryQuery(limit=10))} == {"b"}
+    finally:
+        await later.stop(1_000)
+
+
+@pytest.mark.parametrize("change", [{"schedule": "0 30 * * * *"}, {"timezone": "Asia/Kolkata"}, {}])
+async def test_a_schedule_that_was_changed_while_nothing_ran_has_missed_nothing(change):
+    wall = [1_800_000_000_000]
+    engine = MemoryEngine(lambda: wall[0])
+    before = scheduled("0 0 * * * *", catch_up=CatchUp.ALL)
+    first = Scheduler(engine, {"a": before}, Around(Outages(), Faults()))
+    await first.start()
+    await first.stop(1_000)
+    wall[0] += 5 * 3_600_000
+    later = Scheduler(engine, {"a": msgspec.structs.replace(before, **change)}, Around(Outages(), Faults()))
+    await later.start()
+    try:
+        assert len(later._table.due(wall[0], 100)) == (0 if change else 5)
+        assert bool(later._table.missed()) is not bool(change)
     finally:
         await later.stop(1_000)

@@ -10,9 +10,9 @@ from netscript_workers.ports.schedules import Standing, Tick
 class ArchivedSchedules(Pair):
     """What a scheduler needs."""
 
-    async def standing(self, targets: Sequence[str]) -> Standing:
+    async def standing(self, targets: Sequence[str], marks: Sequence[str] = ()) -> Standing:
         """See `ports.schedules.TickBook`."""
-        return await self._live.standing(targets)
+        return await self._live.standing(targets, marks)
 
     async def enqueue_ticks(self, ticks: Sequence[Tick]) -> list[Enqueued | None]:
         """See `ports.schedules.TickBook`."""

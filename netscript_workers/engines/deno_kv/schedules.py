@@ -10,25 +10,27 @@ from netscript_workers.engines.deno_kv.rows import batch
 from netscript_workers.engines.deno_kv.transaction import Transaction
 from netscript_workers.ports.schedules import Standing, Tick
 
+_read_standing = msgspec.json.Decoder(dict[str, tuple[int, str]]).decode
 _read_last = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class DenoKvSchedules(DenoKvQueue):
     """What a scheduler needs. Time is the host's: one file, one host."""
 
-    async def standing(self, targets: Sequence[str]) -> Standing:
-        """See `ports.schedules.TickBook`. Nothing is written but for a target not yet known."""
+    async def standing(self, targets: Sequence[str], marks: Sequence[str] = ()) -> Standing:
+        """See `ports.schedules.TickBook`. Nothing is written but for a target that is not known as it is."""
         now = self._wall_ms()
-        names = self._with(targets=batch(list(targets)))
-        last = _read_last(await self._connections.read(self._sql["last_ticks"], names))
-        if all(target in last for target in targets):
-            return Standing(now, last)
+        asked = dict(zip(targets, marks, strict=True)) if marks else dict.fromkeys(targets, "")
+        names = self._with(marks=batch(asked))
+        known = _read_standing(await self._connections.read(self._sql["standing"], names))
+        if any(target not in known or mark not in ("", known[target][1]) for target, mark in asked.items()):
 
-        def begin(tx: Transaction) -> dict[str, int]:
-            tx.run(self._sql["begin_schedules"], names | {"now": now})
-            return _read_last(tx.one(self._sql["last_ticks"], names))
+            def begin(tx: Transaction) -> dict[str, tuple[int, str]]:
+                tx.run(self._sql["begin_schedules"], names | {"now": now})
+                return _read_standing(tx.one(self._sql["standing"], names))
 
-        return Standing(now, await self._connections.write(begin))
+            known = await self._connections.write(begin)
+        return Standing(now, {target: last for target, (last, _) in known.items()})
 
     async def enqueue_ticks(self, ticks: Sequence[Tick]) -> list[Enqueued | None]:
         """See `ports.schedules.TickBook`."""

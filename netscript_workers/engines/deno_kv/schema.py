@@ -9,7 +9,7 @@ from netscript_workers.engines.deno_kv.times import boot_id
 from netscript_workers.errors import EngineFormatError
 
 DENO_VERSION: Final = 3
-OUR_VERSION: Final = 6
+OUR_VERSION: Final = 7
 
 
 def prepare(db: sqlite3.Connection, path: Path, queue_name: str, statements: Statements) -> int:

@@ -10,9 +10,13 @@ from netscript_workers.ports.schedules import Standing, Tick
 class MemorySchedules(MemoryQueue):
     """What a scheduler needs, over a `Store`."""
 
-    async def standing(self, targets: Sequence[str]) -> Standing:
+    async def standing(self, targets: Sequence[str], marks: Sequence[str] = ()) -> Standing:
         """See `ports.schedules.TickBook`."""
-        now, last = self._store.wall_ms(), self._store.last_ticks
+        now, last, noted = self._store.wall_ms(), self._store.last_ticks, self._store.marks
+        for target, mark in zip(targets, marks, strict=bool(marks)):
+            if target in noted and noted[target] != mark:
+                last[target] = max(last[target], now)
+            noted[target] = mark
         return Standing(now, {target: last.setdefault(target, now) for target in targets})
 
     async def enqueue_ticks(self, ticks: Sequence[Tick]) -> list[Enqueued | None]:
@@ -33,3 +37,4 @@ class MemorySchedules(MemoryQueue):
         """See `ports.schedules.TickBook`."""
         for target in targets:
             self._store.last_ticks.pop(target, None)
+            self._store.marks.pop(target, None)

@@ -66,6 +66,7 @@ class Store:
         self.garbage: dict[str, DeadLetter] = {}
         self.workers: dict[str, WorkerInfo] = {}
         self.last_ticks: dict[str, int] = {}
+        self.marks: dict[str, str] = {}  # what the schedules are
         self.work = Bell()
         self.cancels = Bell()
         self.ends = Bell()

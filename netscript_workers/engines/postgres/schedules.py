@@ -14,10 +14,14 @@ from netscript_workers.ports.schedules import Standing, Tick
 class PostgresSchedules(PostgresQueue):
     """What a scheduler needs."""
 
-    async def standing(self, targets: Sequence[str]) -> Standing:
+    async def standing(self, targets: Sequence[str], marks: Sequence[str] = ()) -> Standing:
         """See `ports.schedules.TickBook`."""
         ((now, last),) = await self._connections.run(
-            statement("standing"), self._number, _names(targets), self._now()
+            statement("standing"),
+            self._number,
+            _names(targets),
+            _names(marks or [""] * len(targets)),
+            self._now(),
         )
         return Standing(now, dict(zip(targets, last, strict=True)))
 

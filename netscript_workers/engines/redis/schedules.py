@@ -16,9 +16,9 @@ _KEPT_MS: Final = 400 * DAY_MS
 class RedisSchedules(RedisQueue):
     """What a scheduler needs: one hash for all schedules of a queue."""
 
-    async def standing(self, targets: Sequence[str]) -> Standing:
+    async def standing(self, targets: Sequence[str], marks: Sequence[str] = ()) -> Standing:
         """See `ports.schedules.TickBook`."""
-        now, *last = await self._run("standing", (_KEPT_MS, list(targets)))
+        now, *last = await self._run("standing", (_KEPT_MS, list(targets), list(marks)))
         return Standing(now, dict(zip(targets, last, strict=True)))
 
     async def enqueue_ticks(self, ticks: Sequence[Tick]) -> list[Enqueued | None]:
@@ -42,7 +42,8 @@ class RedisSchedules(RedisQueue):
     async def forget_schedules(self, targets: Sequence[str]) -> None:
         """See `ports.schedules.TickBook`."""
         if targets:
-            await self._server.call("HDEL", f"{self._root}:ticks", *targets)
+            marks = (f"={target}" for target in targets)
+            await self._server.call("HDEL", f"{self._root}:ticks", *targets, *marks)
 
 
 def _payload_size(tick: Tick) -> int:

@@ -7,7 +7,7 @@ from netscript_workers.engines.postgres import PostgresEngine
 from netscript_workers.ports.schedules import Tick
 
 SCANS = "SELECT idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'schedule'"
-STANDING = "SELECT * FROM netscript.standing($1, $2, NULL)"
+STANDING = "SELECT * FROM netscript.standing($1, $2, $2, NULL)"
 TICKS = """
 SELECT netscript.enqueue_ticks(
   $1, $2, $3, $2, $2, $2, $2, array_fill(50, $4), array_fill(0::bigint, $4), array_fill(1, $4), $2, NULL, NULL, NULL, NULL,
@@ -22,7 +22,7 @@ async def test_each_of_many_schedules_is_one_look_into_the_index(postgres_server
     engine = PostgresEngine(url)
     await engine.open()
     names = [f"t{number:04}" for number in range(MANY)]
-    await engine.standing(names)
+    await engine.standing(names, names)
     connection = await asyncpg.connect(url)
     for statement, arguments, looks in [
         (STANDING, [names], MANY),
