@@ -91,7 +91,7 @@ def _look(proc: Path) -> Groups:
     root = place.parent if settled else place
     offered = (
         (root / ("cgroup.subtree_control" if settled else "cgroup.controllers"))
-        .read_text(encoding="ascii")
+        .read_text(encoding="utf-8")
         .split()
     )
     controllers = tuple(name for name in _WANTED if name in offered)
@@ -106,7 +106,7 @@ def _look(proc: Path) -> Groups:
     if missing:
         return Groups(missing=missing, cure=_SYSTEMD_CURE)
     if _is_top(root):
-        enabled = (root / "cgroup.subtree_control").read_text(encoding="ascii").split()
+        enabled = (root / "cgroup.subtree_control").read_text(encoding="utf-8").split()
         settled = all(name in enabled for name in controllers)
     return Groups(root=str(root), mount=str(mount), controllers=controllers, settled=settled)
 

@@ -151,7 +151,7 @@ def _covers(path: bytes, other: bytes) -> bool:
 
 def _events(file: Path) -> Mapping[str, int]:
     try:
-        lines = file.read_text(encoding="ascii").splitlines()
+        lines = file.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:  # this controller is not handed down
         return {}
     return {name: int(count) for name, count in (line.split() for line in lines)}

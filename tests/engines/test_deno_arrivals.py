@@ -199,6 +199,7 @@ async def test_a_file_of_the_first_layout_is_brought_up_to_date(path):
     await engine.close()
     with sqlite3.connect(path) as db:
         db.execute("DROP TABLE netscript_undelivered")
+        db.execute("DROP TABLE netscript_schedule")
         db.execute("UPDATE netscript_schema SET version = 1")
     db.close()
     await engine.open()

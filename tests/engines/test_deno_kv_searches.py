@@ -126,6 +126,7 @@ async def test_a_file_of_the_third_layout_is_brought_up_to_date(tmp_path):
             db.execute(f"DROP INDEX {index}")
         db.execute("CREATE INDEX netscript_of_target ON netscript_execution (queue, target)")
         db.execute("CREATE INDEX netscript_archive_of_target ON netscript_archive (queue, target)")
+        db.execute("DROP TABLE netscript_schedule")
         db.execute("UPDATE netscript_schema SET version = 3")
     db.close()
     await engine.open()
