@@ -76,17 +76,6 @@ def all_completed(project: Project, ids: list[str]) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_four_workers_share_ten_thousand_runs_and_none_runs_twice(postgres_server, tmp_path):
-    project = project_of(tmp_path, postgres_server.new_database(), slots=20)
-    ids = enqueue(project, 10_000)
-    workers = [project.start("--drain", log=f"worker-{n}.log") for n in range(4)]
-    for worker in workers:
-        assert worker.wait(200) == 0
-    assert noted(project) == dict.fromkeys(ids, 1)
-    all_completed(project, ids)
-
-
-@pytest.mark.timeout(240)
 def test_nothing_is_lost_when_workers_are_killed_again_and_again(postgres_server, tmp_path):
     project = project_of(tmp_path, postgres_server.new_database(), lease="1s")
     ids = enqueue(project, 400, seconds=0.01)

@@ -23,7 +23,7 @@ from typing import Self
 from netscript_workers.processes.prctl import ProcessControl
 from support import leaks, server_keeper
 
-START_PATIENCE_S = 50.0
+START_PATIENCE_S = 100.0
 STOP_PATIENCE_S = 20.0
 
 # Below the ports that the kernel hands to outgoing connections, so that nobody takes ours while we restart.
