@@ -116,10 +116,10 @@ def _explained(outcome: Outcome, target: Target, confined: Confined, errors: Seq
     """Say of a run that failed what it was denied, or which limit may have ended it."""
     if outcome.kind not in (Kind.FAILED, Kind.CRASHED) or outcome.cause is Cause.PERMISSION_DENIED:
         return outcome  # in the second case it could not be confined, so that nothing has run
-    outcome = with_reached_told(outcome, confined.reached)
-    told = outcome.error or ""
+    reached = with_reached_told(outcome, confined.reached)
+    told = reached.error or ""
     denied = confined.denied([*errors, *told.splitlines()])
     if denied is not None:
         cause = Cause.PERMISSION_DENIED if outcome.kind is Kind.FAILED else outcome.cause
         return structs.replace(outcome, cause=cause, error=f"{denied} ({told})")
-    return with_limit_told(outcome, target.limits, errors)
+    return reached if reached is not outcome else with_limit_told(outcome, target.limits, errors)

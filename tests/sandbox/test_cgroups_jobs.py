@@ -15,6 +15,7 @@ from netscript_workers.domain.outcome import Kind
 from netscript_workers.domain.permissions import Permissions
 from netscript_workers.domain.target import Concept, Limits, Source, Target
 from netscript_workers.runners.fleet import build_runners
+from netscript_workers.runners.granted import GrantedJobs
 from netscript_workers.sandbox import cgroups, checks
 from netscript_workers.sandbox.kernel_sandbox import KernelSandbox, Strictness
 from netscript_workers.sandbox.leaf import Leaves
@@ -37,13 +38,13 @@ async def outcome_of(found, name, payload, **fields):
         **fields,
     )
     refs = [HandlerRef(name, str(HANDLERS), name)]
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
     runner = build_runners(
         modes={target.mode},
         handlers=refs,
         root=str(HANDLERS.parent),
         sandbox=KernelSandbox(Strictness.REQUIRE, leaves=Leaves(found)),
-        confined_handlers=refs,
-        confined_environment={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+        granted=[GrantedJobs(ids=frozenset({name}), handlers=refs, environment=environ)],
     )[target.mode]
     await runner.start()
     try:
